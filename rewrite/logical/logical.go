@@ -1,0 +1,76 @@
+// Package logical knows the types that protected columns have for clients although they are stored as VARBINARY:
+// how a client's value is normalised (or warned about, or refused) the way MySQL would have done it, how the stored
+// plaintext is shown in the text and the binary protocol, and what the column's metadata says.
+//
+// A type is one small file that implements Type. Plaintext inside an envelope is canonical: text is UTF-8, a date is
+// "YYYY-MM-DD". The same value therefore always has the same plaintext.
+package logical
+
+// Type is the logical type of a protected column.
+type Type interface {
+	// String is the COLUMN_TYPE as information_schema prints it: "varchar(250)", "date", "text".
+	String() string
+	// MaxPlaintext is the longest canonical plaintext in bytes; it sizes the physical column.
+	MaxPlaintext() int
+	// Normalize turns a client's value into canonical plaintext as an assignment to such a column would.
+	// A Problem comes back when the server would have warned or refused; with Problem.Fatal the value must not be used.
+	Normalize(v Value, m Mode) ([]byte, *Problem)
+	// AppendText appends the plaintext as the text protocol shows it, in the result character set.
+	AppendText(dst, plain []byte, cs Charset) []byte
+	// AppendBinary appends the plaintext as a binary protocol row holds it, its own length prefix included.
+	AppendBinary(dst, plain []byte, cs Charset) []byte
+	// Column is the metadata that a column definition packet shows for it.
+	Column(cs Charset) Meta
+}
+
+// ValueKind says how the client wrote a value.
+type ValueKind uint8
+
+const (
+	String   ValueKind = iota // Bytes holds UTF-8 (already converted from the client's character set)
+	Binary                    // Bytes holds raw bytes: x'..', 0x.., _binary'..', a BLOB parameter
+	Int                       // Bytes holds decimal digits with an optional sign
+	Decimal                   // Bytes holds the literal: 1.50
+	Float                     // Bytes holds the shortest text MySQL prints for the double
+	Temporal                  // Bytes holds "YYYY-MM-DD[ hh:mm:ss[.ffffff]]" from a binary protocol parameter or a typed literal
+)
+
+// Value is one client value; NULL and DEFAULT never get here.
+type Value struct {
+	Kind  ValueKind
+	Bytes []byte
+}
+
+// Mode is the part of the session that decides how bad values are treated.
+type Mode struct {
+	Strict       bool // STRICT_TRANS_TABLES or STRICT_ALL_TABLES, and not INSERT IGNORE
+	NoZeroDate   bool
+	NoZeroInDate bool
+	AllowInvalid bool // ALLOW_INVALID_DATES
+	MariaDB      bool // texts and a few rules differ
+}
+
+// Problem is what the server would have said about a value. Text is the message without " for column ... at row N",
+// which the caller knows how to finish: for 1406 it is "Data too long", for 1292 "Incorrect date value: '...'" and so on.
+type Problem struct {
+	Code  uint16 // 1406, 1292, 1366, 1265, 1264 ...
+	State string // SQLSTATE
+	Text  string
+	Fatal bool // an error in this Mode; otherwise a warning, and the adjusted plaintext is returned with it
+}
+
+// Charset is the result character set of a session (character_set_results) as far as columns need it.
+type Charset struct {
+	Name   string // "utf8mb4", "utf8mb3", "latin1", "ascii", or "binary" when it is NULL or binary
+	ID     uint16 // collation id to show in column definitions of text columns; for "binary" the column's own collation is shown
+	MaxLen int    // bytes per character: 4, 3, 1
+}
+
+// Meta is the part of a column definition packet that depends on the type.
+type Meta struct {
+	Type                 byte   // protocol type code: 253 VAR_STRING, 252 BLOB, 10 DATE
+	Charset              uint16 // collation id
+	Length               uint32 // display length in bytes
+	Decimals             byte
+	SetFlags, ClearFlags uint16 // applied to the flags that the server sent for the physical column
+}

@@ -1,0 +1,152 @@
+// Package rewrite decides what becomes of a SQL statement: (schema, session state, SQL) -> Plan or refusal. It is
+// pure: no network, no keys, no clock.
+//
+// A statement is read by our own tokenizer (package token) under the session's sql_mode. Its shape, literals taken out,
+// finds the plan in a cache; only an unknown shape is parsed, by pingcap/tidb's parser, from a text that the tokens are
+// printed into with every string literal and identifier replaced by a tagged one. The tags carry token indexes into the
+// syntax tree, so that a plan speaks of tokens and the client's own text is edited in place, never printed again from a tree.
+package rewrite
+
+import (
+	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/token"
+)
+
+// Verdict is what happens to a statement.
+type Verdict uint8
+
+const (
+	Relay  Verdict = iota // sent as it came; the response is relayed
+	Direct                // sent with edits; protected values are sealed, result columns opened
+	Lookup                // rows and owners are read first, on the same connection, in a transaction
+)
+
+// State is the part of a session that changes how SQL reads.
+type State struct {
+	Database string     // current database, "" for none
+	Mode     token.Mode // sql_mode as far as it matters
+	Prepared bool       // `?` is a parameter
+}
+
+// Plan is what was found out about one statement shape. It is immutable and shared between sessions.
+type Plan struct {
+	Verdict Verdict
+	Why     string // one sentence for `explain`
+
+	// Outputs describes every column of the result set as the backend sends it, in order; nil when the result needs
+	// no change (then it is relayed, or there is none).
+	Outputs []Output
+	// Show is set for DESCRIBE, SHOW COLUMNS and SHOW CREATE TABLE of a protected table.
+	Show *Show
+	// Touches lists the protected tables and columns that the statement reads or writes, for audit and metrics.
+	Touches []Touch
+	Writes  bool // INSERT, REPLACE, UPDATE
+
+	write *writePlan // set when values are written to protected columns; see write.go
+	edits []edit     // fixed text put in or taken out by token index, see edit.go
+}
+
+// Output is one column of a result set.
+type Output struct {
+	Hidden bool   // added by the plan; the client must not see it
+	Table  *Table // protected table it comes from, nil for columns that pass as they are
+	Column int    // index into Table.Columns
+	Owner  int    // index into Outputs of the column that holds the row's owner as bytes (CAST(owner AS BINARY))
+	Flag   bool   // the flag column: shown as 0 unless the table says otherwise
+	// Wrapped is set when the value passed through COALESCE or IFNULL with text literals: a stored value may then be
+	// such a literal instead of an envelope, the column has no origin, and its metadata is computed.
+	Wrapped *Wrapped
+}
+
+// Wrapped describes COALESCE(col, 'literal') and IFNULL(col, 'literal').
+type Wrapped struct {
+	Literals [][]byte // literal values as written by the client, unquoted, in the client's character set
+	NotNull  bool     // a non-NULL literal makes the column NOT NULL
+}
+
+// Touch names a protected column that a statement reads (its value reaches the client) or writes.
+type Touch struct {
+	Table  *Table
+	Column int
+	Write  bool
+}
+
+// Show is a question for the schema whose answer must show logical types.
+type Show struct {
+	Table *Table
+	Kind  ShowKind
+}
+
+// ShowKind tells the layout of the answer.
+type ShowKind uint8
+
+const (
+	ShowColumns     ShowKind = iota // DESCRIBE, SHOW COLUMNS: Field, Type, Null, Key, Default, Extra
+	ShowFullColumns                 // SHOW FULL COLUMNS: Field, Type, Collation, Null, ...
+	ShowCreate                      // SHOW CREATE TABLE: Table, Create Table
+)
+
+// Literal is one value in the client's text.
+type Literal struct {
+	Kind  token.Kind // String, Int, Decimal, Float, Hex, Bit, Null, Default, Param, or token.None when there is no value
+	Raw   []byte     // the token's text, quotes included; a leading sign is part of a number
+	Param int        // parameter number, from 0, when Kind is Param
+}
+
+// Cell is one client value on its way into a protected column.
+type Cell struct {
+	Table  *Table
+	Column int     // index into Table.Columns
+	Row    int     // VALUES tuple, from 0; -1 for an assignment (UPDATE SET, ON DUPLICATE KEY UPDATE)
+	Value  Literal // what the client wrote
+	Owner  Literal // the row's owner as the statement says it; Kind token.None when it does not
+}
+
+// Statement is a plan bound to one client text.
+type Statement struct {
+	*Plan
+	SQL    []byte        // the client's text
+	Tokens []token.Token // of SQL, comments and white space left out
+}
+
+// SealFunc appends to dst the SQL literal to store for a cell ("x'..'", "NULL", "''").
+type SealFunc func(dst []byte, c Cell) ([]byte, error)
+
+// Planner plans statements against one schema snapshot. It is safe for concurrent use.
+//
+//	NewPlanner(schema *Schema, shapes int) *Planner
+//	(*Planner).Schema() *Schema
+//	(*Planner).Mentions(sql []byte) bool
+//	    reports whether the text could name a protected table or an opaque view or routine, or build SQL at run time
+//	    (PREPARE from an expression, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC), or choose a dangerous character set. It knows no
+//	    session state and has no false negatives: a statement it does not match is relayed unread.
+//	(*Planner).Plan(st State, sql []byte) (*Statement, *fault.Error)
+//
+// and a Statement offers
+//
+//	Text(dst []byte, seal SealFunc) ([]byte, error)        the text for the backend (verdict Direct, and the insert of a Lookup upsert)
+//	Cells(func(Cell))                                      every client value bound for a protected column, in text order
+//	Template(dst []byte) (text []byte, textOnly bool)      the text for COM_STMT_PREPARE: protected literals become NULL; textOnly
+//	                                                       tells that executions must be sent as text with parameters inlined
+//	Probes(dst []Probe, seal...) []Probe                   the reads of a Lookup; see write.go
+//	UpdateText(dst []byte, rows []RowPatch) []byte         the UPDATE after the probe; see write.go
+//
+// ...: the comments here are the contract between packages while they are built; each function carries its own.
+type plannerContract = func(*Planner, State, []byte) (*Statement, *fault.Error)
+
+// Probe is one SELECT ... FOR UPDATE that a Lookup statement needs before it can be written.
+// Its result columns are: every primary key column, then the owner, each as CAST(col AS BINARY), then every protected
+// column of the table in column order, then the flag column when the table has one.
+type Probe struct {
+	SQL []byte
+	Row int // VALUES tuple whose unique keys are looked for; -1 for an UPDATE
+}
+
+// RowPatch is one row that an UPDATE changes.
+type RowPatch struct {
+	Key [][]byte // the primary key values as the probe returned them
+	// Set holds, for each protected column that the UPDATE writes (WrittenColumns), the SQL literal to store.
+	Set [][]byte
+	// SetFlag stores 1 in the flag column; otherwise the flag keeps its value.
+	SetFlag bool
+}

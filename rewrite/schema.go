@@ -1,0 +1,85 @@
+package rewrite
+
+import "phiproxy/rewrite/logical"
+
+// Flavor is the family of the backend server. It decides how executable comments and a few statements read.
+type Flavor uint8
+
+const (
+	MySQL    Flavor = iota // Oracle MySQL, Percona, Aurora
+	MariaDB                // MariaDB
+	Embedded               // the in-process server of `phiproxy demo`
+)
+
+// Schema is an immutable snapshot of what the proxy knows about the backend: its tables, which of them are
+// protected, and which views and routines read them. Sessions hold one snapshot per statement.
+type Schema struct {
+	Version        uint64 // grows with every snapshot; part of the plan cache's key
+	Flavor         Flavor
+	ServerVersion  int               // 80039 for 8.0.39, 101119 for 10.11.19; what /*!nnnnn compares with
+	LowerCaseNames int               // @@lower_case_table_names: 0 compares table and schema names as bytes, 1 and 2 do not
+	Tables         map[string]*Table // Key(schema, table) -> table; every base table of the schemas that hold protected tables
+	// Opaque names of views and routines whose definition reads a protected table or builds SQL at run time:
+	// a statement that names one is refused. Key(schema, name) -> why.
+	Opaque map[string]string
+}
+
+// Key is the map key of a table, view or routine: schema and name joined by a NUL, folded when the server folds names.
+func (s *Schema) Key(schema, name string) string {
+	if s.LowerCaseNames != 0 {
+		schema, name = fold(schema), fold(name)
+	}
+	return schema + "\x00" + name
+}
+
+// Table is one base table of the backend.
+type Table struct {
+	Schema, Name string
+	Columns      []Column // in ordinal order, invisible columns included
+	PrimaryKey   []int    // column indexes; empty when the table has none
+	UniqueKeys   [][]int  // every unique key, the primary key first when there is one
+	AutoInc      int      // column index of the AUTO_INCREMENT column, -1 without one
+
+	// The rest is set for protected tables only.
+	Protected bool
+	Owner     int  // column index of the owner column
+	Flag      int  // column index of the flag column (phi_encrypted), -1 without one
+	ShowFlag  bool // config `show: stored`: clients see the flag as stored; otherwise they see 0
+	Migrating bool // rows may still hold plaintext or values of the guide's format
+}
+
+// Column is one column as the backend's information_schema describes it.
+type Column struct {
+	Name       string
+	Type       string // COLUMN_TYPE, lower case: "varchar(100)", "int unsigned"
+	Collation  string // "" for types without one
+	Nullable   bool
+	Default    *string // literal default, nil for NULL or none (then HasDefault tells which)
+	HasDefault bool    // a default exists, NULL included
+	Invisible  bool    // not part of `*` nor of an INSERT without a column list
+	Generated  bool
+
+	Protected *Protected // nil for ordinary columns
+}
+
+// Protected describes a column whose values are sealed.
+type Protected struct {
+	ID   string       // stable id, part of the associated data; shared by cases and deleted_cases
+	Type logical.Type // what clients see
+	// Definition is the column's type as SHOW CREATE TABLE printed it before it was widened, for example
+	// "varchar(250) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"; Collation is its collation, "" when it has none.
+	Definition string
+	Collation  string
+}
+
+func fold(s string) string {
+	// Schema and table names are compared by the server in utf8mb3_general_ci when it folds them; ASCII is all that
+	// configured names may hold, so folding ASCII is exact for them and harmless for others.
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
