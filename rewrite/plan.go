@@ -149,4 +149,10 @@ type RowPatch struct {
 	Set [][]byte
 	// SetFlag stores 1 in the flag column; otherwise the flag keeps its value.
 	SetFlag bool
+	// Guard, when not nil, makes the UPDATE match the row only while it still is what the probe saw: it holds the
+	// probed owner and then every protected column's stored bytes (nil: NULL), in the order of the probe's columns. The
+	// restriction becomes `pk = .. AND owner <=> x'..' AND patient_first <=> x'..' ...`. Used in autocommit mode for a
+	// single row: no transaction is needed around it, the UPDATE stays the session's last statement (ROW_COUNT(), SHOW
+	// WARNINGS), and "Rows matched: 0" tells that somebody else was faster, so that the probe is repeated.
+	Guard [][]byte
 }
