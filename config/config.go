@@ -1,0 +1,141 @@
+// Package config is phiproxy's configuration: one struct tree, read from one strict YAML file with environment variables
+// over it. Every problem of a file is reported at once, each with its line. The reference in docs/configuration.md is
+// generated from this tree, so a setting cannot exist undocumented.
+//
+// Struct tags are the whole description of a setting:
+//
+//	yaml     its key
+//	doc      its sentence in the reference
+//	default  its value when neither file nor environment gives one
+//	enum     the values it may have, separated by |
+//	need     "true": it must be given
+//	short    "true": a list element may be written as this field's value alone
+//	file     "true": it names a file that must be readable when the configuration is loaded
+package config
+
+// Config is the whole configuration.
+type Config struct {
+	Listen  Listen  `yaml:"listen" doc:"Where applications connect."`
+	Backend Backend `yaml:"backend" doc:"The MySQL or MariaDB server behind the proxy."`
+	Tables  []Table `yaml:"tables" need:"true" doc:"The protected tables. Every other table is relayed untouched."`
+	Keys    Keys    `yaml:"keys" doc:"Where data keys come from, where their wrapped form is kept, and how long they are cached."`
+	Admin   Admin   `yaml:"admin" doc:"The HTTP port for health, metrics and the status page."`
+	Log     Log     `yaml:"log" doc:"The log never holds a SQL literal, a protected value or key material."`
+	Limits  Limits  `yaml:"limits" doc:"Bounds that protect the proxy itself."`
+}
+
+// Listen is the client leg.
+type Listen struct {
+	Address        string    `yaml:"address" default:"127.0.0.1:3307" doc:"host:port that MySQL clients connect to."`
+	TLS            ListenTLS `yaml:"tls" doc:"TLS towards clients. Without cert and self_signed the proxy offers none."`
+	AllowPlaintext bool      `yaml:"allow_plaintext" doc:"Permits clients without TLS on an address other than loopback. Protected values then cross the network readable."`
+}
+
+// ListenTLS is the proxy's own certificate.
+type ListenTLS struct {
+	Cert       string `yaml:"cert" file:"true" doc:"PEM file with the proxy's certificate chain."`
+	Key        string `yaml:"key" file:"true" doc:"PEM file with its private key."`
+	SelfSigned bool   `yaml:"self_signed" doc:"Makes a certificate at start that lives in memory only. Clients can encrypt, but cannot verify whom they talk to."`
+	Require    bool   `yaml:"require" doc:"Refuses clients that do not switch to TLS."`
+}
+
+// Enabled reports whether the proxy offers TLS to clients.
+func (t ListenTLS) Enabled() bool { return t.SelfSigned || t.Cert != "" }
+
+// Backend is the server leg.
+type Backend struct {
+	Address        string     `yaml:"address" need:"true" doc:"host:port of the database server. Each client connection gets a connection of its own there, logged in as the client's own user."`
+	TLS            BackendTLS `yaml:"tls" doc:"TLS towards the database server."`
+	ConnectTimeout Duration   `yaml:"connect_timeout" default:"10s" doc:"Longest wait for the TCP connection and the server's greeting."`
+}
+
+// Modes of TLS towards the backend.
+const (
+	TLSDisable = "disable" // never
+	TLSRequire = "require" // encrypted, certificate not looked at
+	TLSVerify  = "verify"  // encrypted, certificate and host name verified
+)
+
+// BackendTLS says how the proxy proves whom it talks to.
+type BackendTLS struct {
+	Mode       string `yaml:"mode" default:"verify" enum:"verify|require|disable" doc:"verify: encrypted, certificate chain and host name checked. require: encrypted, certificate not checked. disable: plain."`
+	CA         string `yaml:"ca" file:"true" doc:"PEM file with the authorities to trust; the system's when absent."`
+	ServerName string `yaml:"server_name" doc:"Name expected in the certificate; the host of backend.address when absent."`
+	Cert       string `yaml:"cert" file:"true" doc:"PEM file with a client certificate, for servers that ask for one."`
+	Key        string `yaml:"key" file:"true" doc:"PEM file with its private key."`
+}
+
+// How a table's flag column is shown to clients.
+const (
+	ShowHidden = "hidden" // clients see 0 in every clause
+	ShowStored = "stored" // clients see what is stored
+)
+
+// Table is one protected table.
+type Table struct {
+	Schema    string   `yaml:"schema" need:"true" doc:"Database that holds the table."`
+	Name      string   `yaml:"table" need:"true" doc:"The table."`
+	Owner     string   `yaml:"owner" need:"true" doc:"Column with the owner of each row. A row's protected values are sealed under its owner's key."`
+	Flag      string   `yaml:"flag" default:"phi_encrypted" doc:"Column that says 1 when every protected value of the row is sealed; '' for a table without one."`
+	Show      string   `yaml:"show" default:"hidden" enum:"hidden|stored" doc:"What clients see in the flag column. hidden: 0, so that an application that once encrypted by itself leaves values alone. stored: the stored flag."`
+	Family    string   `yaml:"family" doc:"First part of the columns' ids; the table's name when absent. An archive table names the table whose rows are copied into it, so that sealed values open in both."`
+	Migrating bool     `yaml:"migrating" doc:"Rows may still hold plaintext or the old application's own base64 format, and are read as such. Otherwise a value that is not sealed is an error."`
+	Columns   []Column `yaml:"columns" need:"true" doc:"The protected columns: a list of names, or of {name, id}."`
+}
+
+// Column is one protected column.
+type Column struct {
+	Name string `yaml:"name" need:"true" short:"true" doc:"The column."`
+	ID   string `yaml:"id" doc:"Stable id that is bound into every sealed value; family.name when absent. It must never change once values are sealed, and values can be copied only between columns of one id."`
+}
+
+// Providers of the master key.
+const (
+	ProviderAWS   = "aws"
+	ProviderLocal = "local"
+)
+
+// Keys says where data keys come from.
+type Keys struct {
+	Provider              string   `yaml:"provider" need:"true" enum:"aws|local" doc:"Who wraps data keys. aws: AWS KMS. local: a key file on this host, for demonstrations and tests."`
+	Alias                 string   `yaml:"alias" default:"alias/surgicase-phi-master" doc:"KMS key id, ARN or alias of the master key (aws)."`
+	Region                string   `yaml:"region" doc:"AWS region of the master key (aws). Credentials come from the usual AWS environment, profile or instance role."`
+	Endpoint              string   `yaml:"endpoint" doc:"URL of another KMS endpoint: a VPC or FIPS endpoint, or an emulator (aws)."`
+	AllowInsecureEndpoint bool     `yaml:"allow_insecure_endpoint" doc:"Permits an http:// endpoint that is not on loopback. Data keys then cross the network readable; for emulators only."`
+	LocalFile             string   `yaml:"local_file" doc:"File with the local master key, mode 0600 (local)."`
+	Timeout               Duration `yaml:"timeout" default:"5s" doc:"Longest wait for one KMS call, retries included."`
+	Store                 Store    `yaml:"store" doc:"The proxy's own account at the database. It keeps the wrapped keys and the audit records, and reads the schema of the protected tables."`
+	CacheTTL              Duration `yaml:"cache_ttl" default:"24h" doc:"How long an unwrapped data key stays in memory."`
+	GenerateOnFirstWrite  bool     `yaml:"generate_on_first_write" default:"true" doc:"Makes a key when the first value is written for an owner who has none. Otherwise such a write is an error."`
+}
+
+// Store is the database of the key tables.
+type Store struct {
+	DSN     Secret `yaml:"dsn" doc:"user:password@tcp(host:port)/database. The database must exist; 'phiproxy schema apply' makes the tables. TLS as for the backend unless the DSN has a tls parameter."`
+	DSNFile string `yaml:"dsn_file" file:"true" doc:"File that holds the DSN, for secrets that are mounted as files."`
+}
+
+// Admin is the HTTP port.
+type Admin struct {
+	Enabled     bool     `yaml:"enabled" default:"true" doc:"Opens the admin port."`
+	Address     string   `yaml:"address" default:"127.0.0.1:8306" doc:"host:port of the admin port."`
+	AllowRemote bool     `yaml:"allow_remote" doc:"Permits an address other than loopback. The port shows configuration names and counts, and has no TLS of its own."`
+	Hosts       []string `yaml:"hosts" doc:"Host names that requests may carry besides localhost and IP addresses; any other is refused, which stops DNS rebinding."`
+}
+
+// Log says what is logged where.
+type Log struct {
+	Level  string `yaml:"level" default:"info" enum:"debug|info|warn|error" doc:"Least level that is logged."`
+	Format string `yaml:"format" default:"json" enum:"json|console" doc:"json: one object a line. console: for people."`
+	File   string `yaml:"file" doc:"File to append to; standard error when absent."`
+}
+
+// Limits are bounds on what clients can make the proxy hold.
+type Limits struct {
+	MaxConnections int      `yaml:"max_connections" default:"10000" min:"1" doc:"Client connections at a time; one more is answered with error 1040."`
+	MaxStatement   Size     `yaml:"max_statement" default:"64MiB" min:"1024" doc:"Longest statement that names a protected table. Others are relayed whatever their length."`
+	LoginTimeout   Duration `yaml:"login_timeout" default:"30s" doc:"Longest time from connecting to being logged in."`
+	LookupRows     int      `yaml:"lookup_rows" default:"10000" min:"1" doc:"Most rows that one UPDATE of protected columns may change."`
+	Shapes         int      `yaml:"shapes" default:"10000" min:"16" doc:"Statement plans kept in memory."`
+	DrainTimeout   Duration `yaml:"drain_timeout" default:"30s" doc:"After SIGTERM, how long running transactions may take to finish."`
+}
