@@ -1,0 +1,195 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+)
+
+// blockSize holds what a server sends at once (net_buffer_length is 16 KiB).
+const blockSize = 16 << 10
+
+type block [blockSize]byte
+
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+func takeBlock() *block  { return blocks.Get().(*block) }
+func giveBlock(b *block) { blocks.Put(b) }
+
+// need makes at least n bytes at pos available.
+func (c *Conn) need(n int) error {
+	for c.end-c.pos < n {
+		if err := c.fill(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill reads once. It may block, so everything written before goes out first.
+func (c *Conn) fill(n int) error {
+	if err := c.Settle(); err != nil {
+		return err
+	}
+	if err := c.Flush(); err != nil {
+		return err
+	}
+	if c.peer != nil {
+		if err := c.peer.Flush(); err != nil {
+			return err
+		}
+	}
+	if c.in == nil && c.raw != nil {
+		return c.fillIdle()
+	}
+	c.room(n)
+	got, err := c.nc.Read(c.in[c.end:])
+	return c.got(got, err)
+}
+
+// got accounts for the outcome of one read.
+func (c *Conn) got(n int, err error) error {
+	c.end += n
+	c.bytesIn += uint64(n)
+	switch {
+	case n > 0:
+		return nil
+	case err == nil:
+		return c.failed("read", io.ErrNoProgress)
+	case err == io.EOF && c.end > c.pos:
+		return c.failed("read", io.ErrUnexpectedEOF)
+	}
+	return c.failed("read", err)
+}
+
+// room moves what is unread to the front of the buffer and makes the buffer larger when it is full, at most to what n
+// needs. Growing only when full keeps a peer from making us allocate what it only announced.
+func (c *Conn) room(n int) {
+	if c.in == nil {
+		c.block = takeBlock()
+		c.in = c.block[:]
+	}
+	if c.pos > 0 {
+		c.end = copy(c.in, c.in[c.pos:c.end])
+		c.start, c.pos = 0, 0
+	}
+	if c.end < len(c.in) {
+		return
+	}
+	larger := make([]byte, min(2*len(c.in), max(n, len(c.in)+blockSize)))
+	copy(larger, c.in[:c.end])
+	c.dropIn()
+	c.in = larger
+}
+
+func (c *Conn) dropIn() {
+	if c.block != nil {
+		giveBlock(c.block)
+		c.block = nil
+	}
+	c.in = nil
+}
+
+// Release gives the buffers back while nothing is in them. Payloads that ReadPacket returned are no longer valid.
+func (c *Conn) Release() {
+	if c.pos == c.end && c.start == c.pos {
+		c.start, c.pos, c.end = 0, 0, 0
+		c.dropIn()
+	}
+}
+
+// idleRead is a read into a buffer that is taken from the pool only when there is something to read.
+type idleRead struct {
+	fn    func(fd uintptr) bool
+	block *block
+	n     int
+	err   error
+}
+
+func (r *idleRead) read(fd uintptr) bool {
+	b := takeBlock()
+	n, err := syscall.Read(int(fd), b[:])
+	for err == syscall.EINTR {
+		n, err = syscall.Read(int(fd), b[:])
+	}
+	if err == syscall.EAGAIN {
+		giveBlock(b)
+		return false
+	}
+	if n <= 0 && err == nil {
+		n, err = 0, io.EOF
+	}
+	r.block, r.n, r.err = b, max(n, 0), err
+	return true
+}
+
+func (c *Conn) fillIdle() error {
+	if err := c.raw.Read(c.ready.fn); err != nil {
+		return c.failed("read", err)
+	}
+	c.block, c.ready.block = c.ready.block, nil
+	c.in = c.block[:]
+	c.start, c.pos, c.end = 0, 0, 0
+	return c.got(c.ready.n, c.ready.err)
+}
+
+// rawConn returns the descriptor of a plain socket.
+func rawConn(nc net.Conn) syscall.RawConn {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		raw, err := nc.(syscall.Conn).SyscallConn()
+		if err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// Flush sends what was written.
+func (c *Conn) Flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	err := c.writeThrough(c.out)
+	giveBlock(c.outBlock)
+	c.out, c.outBlock = nil, nil
+	return err
+}
+
+func (c *Conn) writeThrough(p []byte) error {
+	n, err := c.nc.Write(p)
+	c.bytesOut += uint64(n)
+	if err != nil {
+		return c.failed("write", err)
+	}
+	return nil
+}
+
+// write appends p to the write buffer, and sends the buffer whenever it is full.
+func (c *Conn) write(p []byte) error {
+	for len(p) > 0 {
+		if c.out == nil {
+			if len(p) >= blockSize {
+				return c.writeThrough(p)
+			}
+			c.outBlock = takeBlock()
+			c.out = c.outBlock[:0]
+		}
+		n := min(blockSize-len(c.out), len(p))
+		c.out = append(c.out, p[:n]...)
+		p = p[n:]
+		if len(c.out) == blockSize {
+			if err := c.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Closed tells whether err is the ordinary end of a connection: the other end closed it between two packets.
+func Closed(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET)
+}
