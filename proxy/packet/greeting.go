@@ -53,6 +53,9 @@ func (g *Greeting) Decode(b []byte) error {
 	g.Status = r.uint16()
 	g.Capabilities |= uint32(r.uint16()) << 16
 	size := int(r.uint8())
+	if g.Capabilities&mysql.CLIENT_PLUGIN_AUTH == 0 {
+		size = 0
+	}
 	r.skip(greetingFiller)
 	if extra := r.uint32(); g.Capabilities&mysql.CLIENT_LONG_PASSWORD == 0 {
 		g.MariaDB = extra
