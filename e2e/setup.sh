@@ -1,0 +1,47 @@
+#!/bin/bash
+# Installs what the end-to-end tests need and does nothing that is done already. Run it as root on Debian, once.
+#
+#   e2e/setup.sh            MariaDB, MySQL 9.7, the drivers of Python and Node.js
+#   e2e/setup.sh bench      also haproxy and sysbench
+set -euo pipefail
+cd "$(dirname "$0")"
+
+need=()
+have() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'install ok installed'; }
+want() { have "$1" || need+=("$1"); }
+
+want mariadb-server
+want mariadb-client
+want python3-pymysql
+want python3-mysqldb
+command -v node >/dev/null || need+=(nodejs)
+command -v npm >/dev/null || need+=(npm)
+if [ "${1:-}" = bench ]; then
+    want haproxy
+    want sysbench
+fi
+
+if [ ${#need[@]} -gt 0 ]; then
+    apt-get update -qq
+    # The packages' own servers must not start: the tests run theirs.
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+        chmod +x /usr/sbin/policy-rc.d
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${need[@]}"
+fi
+
+if ! node -e 'process.exit(require("./node/node_modules/mysql2/package.json").version === require("./node/package.json").dependencies.mysql2 ? 0 : 1)' 2>/dev/null; then
+    (cd node && npm ci --no-audit --no-fund --silent)
+fi
+
+if [ -n "${PHIPROXY_MYSQLD:-}" ]; then
+    [ -x "$PHIPROXY_MYSQLD" ] || { echo "PHIPROXY_MYSQLD is not a program: $PHIPROXY_MYSQLD" >&2; exit 1; }
+else
+    ./mysql97.sh >/dev/null
+fi
+
+/usr/bin/python3 -c 'import pymysql, MySQLdb'
+command -v "${PHIPROXY_MARIADBD:-mariadbd}" >/dev/null
+echo "ready"
