@@ -1,0 +1,11 @@
+package fault
+
+// Table lists every fault, for the catalogue in docs/errors.md and the tests that keep both complete.
+func Table() []*Fault {
+	return []*Fault{
+		Unparsable, Comparison, Function, Expression, OrderBy, GroupBy, Distinct, SetOp, Aggregate, Window, Join, Subquery,
+		Mixed, Into, Unknown, NoDatabase, Opaque, SchemaChange, StoredCode, CopyTable, Load, Handler, Dynamic, Compound,
+		SetFor, Charset, Multi, BadTokens, SQLMode, Flag, Recursive, Rollup, OddName, Unsure, Explain, ShowFilter,
+		Statement, Ambiguous, NullDate, Star, Position, Natural,
+	}
+}
