@@ -1,0 +1,161 @@
+// Package embedded runs a MySQL-compatible server inside the process: dolthub/go-mysql-server with its memory engine.
+// `phiproxy demo` uses it as the database, and tests use it as one of their backends. docs/embedded.md lists where it
+// differs from MySQL.
+package embedded
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	vitess "github.com/dolthub/vitess/go/mysql"
+	"github.com/sirupsen/logrus"
+
+	sqle "github.com/dolthub/go-mysql-server"
+	"github.com/dolthub/go-mysql-server/memory"
+	"github.com/dolthub/go-mysql-server/server"
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/mysql_db"
+)
+
+// Version is what the server says its version is. It names the embedded server, so that nobody takes it for MySQL.
+const Version = "8.0.33-embedded"
+
+// Account is a user who may log in from anywhere, with every privilege.
+type Account struct {
+	User, Password string
+	// Plugin is mysql_native_password (when empty) or caching_sha2_password, which this server accepts over TLS only.
+	Plugin string
+}
+
+// Options say what a server holds when it starts.
+type Options struct {
+	Databases []string // created empty
+	Accounts  []Account
+	TLS       *tls.Config // nil: TLS is not offered
+	// Statements run in the first database before the server listens.
+	Statements []string
+}
+
+// Server is a running server. Everything it holds is lost when it closes.
+type Server struct {
+	address  net.Addr
+	server   *server.Server
+	accepted chan struct{}
+}
+
+// Start runs a server that listens on address ("127.0.0.1:0" for any free port).
+func Start(address string, o Options) (*Server, error) {
+	logrus.SetOutput(io.Discard) // the library logs statements, with their literals, through this one logger
+	databases := newProvider(o.Databases)
+	engine := sqle.NewDefault(databases)
+	ctx := newContext(databases)
+	if len(o.Databases) > 0 {
+		ctx.SetCurrentDatabase(o.Databases[0])
+	}
+	if err := prepare(ctx, engine, o); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	cfg := server.Config{
+		Listener: listener, Address: listener.Addr().String(), Version: Version, TLSConfig: o.TLS, MaxLoggedQueryLen: -1,
+		DisableClientMultiStatements: true,
+	}
+	t := newTransactions()
+	wrap := func(h vitess.Handler) (vitess.Handler, error) {
+		t.Handler = h
+		return t, nil
+	}
+	s, err := server.NewServerWithHandler(cfg, engine, sql.NewContext, t.builder(databases), nil, wrap)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	running := &Server{address: listener.Addr(), server: s, accepted: make(chan struct{})}
+	go running.accept()
+	return running, nil
+}
+
+func (s *Server) accept() {
+	defer close(s.accepted)
+	s.server.Listener.Accept()
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() string { return s.address.String() }
+
+// Close stops listening and forgets everything.
+func (s *Server) Close() error {
+	s.server.Listener.Close()
+	<-s.accepted
+	return s.server.Engine.Close()
+}
+
+// setupUser runs the first statements. Nobody can log in as this account, since it is locked.
+const setupUser = "embedded.setup"
+
+func newProvider(names []string) *provider {
+	databases := make([]sql.Database, len(names))
+	for i, name := range names {
+		db := memory.NewDatabase(name)
+		db.EnablePrimaryKeyIndexes()
+		databases[i] = db
+	}
+	return &provider{memory.NewDBProvider(databases...)}
+}
+
+func newContext(p *provider) *sql.Context {
+	client := sql.Client{User: setupUser, Address: "localhost"}
+	session := memory.NewSession(sql.NewBaseSessionWithClientServer("", client, 0), p)
+	return sql.NewContext(context.Background(), sql.WithSession(session))
+}
+
+// prepare makes the accounts and runs the first statements.
+func prepare(ctx *sql.Context, engine *sqle.Engine, o Options) error {
+	users := engine.Analyzer.Catalog.MySQLDb
+	users.SetEnabled(true)
+	users.SetPersister(&mysql_db.NoopPersister{})
+	editor := users.Editor()
+	users.AddLockedSuperUser(editor, setupUser, "localhost", "")
+	editor.Close()
+	for _, statement := range o.Statements {
+		if err := run(ctx, engine, statement); err != nil {
+			return fmt.Errorf("embedded server: %w", err)
+		}
+	}
+	for _, a := range o.Accounts {
+		if err := createAccount(ctx, engine, a); err != nil {
+			return fmt.Errorf("embedded server: account: %w", err)
+		}
+	}
+	return nil
+}
+
+func createAccount(ctx *sql.Context, engine *sqle.Engine, a Account) error {
+	plugin := a.Plugin
+	if plugin == "" {
+		plugin = string(vitess.MysqlNativePassword)
+	}
+	user := quote(a.User) + "@'%'"
+	if err := run(ctx, engine, "CREATE USER "+user+" IDENTIFIED WITH "+plugin+" BY "+quote(a.Password)); err != nil {
+		return err
+	}
+	return run(ctx, engine, "GRANT ALL PRIVILEGES ON *.* TO "+user+" WITH GRANT OPTION")
+}
+
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func run(ctx *sql.Context, engine *sqle.Engine, statement string) error {
+	_, rows, _, err := engine.Query(ctx, statement)
+	if err != nil {
+		return err
+	}
+	_, err = sql.RowIterToRows(ctx, rows)
+	return err
+}
