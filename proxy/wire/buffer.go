@@ -15,8 +15,14 @@ type block [blockSize]byte
 
 var blocks = sync.Pool{New: func() any { return new(block) }}
 
-func takeBlock() *block  { return blocks.Get().(*block) }
-func giveBlock(b *block) { blocks.Put(b) }
+func takeBlock() *block { return blocks.Get().(*block) }
+
+func (c *Conn) giveBlock(b *block) {
+	if c.secret {
+		clear(b[:])
+	}
+	blocks.Put(b)
+}
 
 // need makes at least n bytes at pos available.
 func (c *Conn) need(n int) error {
@@ -86,8 +92,10 @@ func (c *Conn) room(n int) {
 
 func (c *Conn) dropIn() {
 	if c.block != nil {
-		giveBlock(c.block)
+		c.giveBlock(c.block)
 		c.block = nil
+	} else if c.secret {
+		clear(c.in)
 	}
 	c.in = nil
 }
@@ -115,7 +123,7 @@ func (r *idleRead) read(fd uintptr) bool {
 		n, err = syscall.Read(int(fd), b[:])
 	}
 	if err == syscall.EAGAIN {
-		giveBlock(b)
+		blocks.Put(b)
 		return false
 	}
 	if n <= 0 && err == nil {
@@ -153,7 +161,7 @@ func (c *Conn) Flush() error {
 		return nil
 	}
 	err := c.writeThrough(c.out)
-	giveBlock(c.outBlock)
+	c.giveBlock(c.outBlock)
 	c.out, c.outBlock = nil, nil
 	return err
 }

@@ -70,6 +70,9 @@ type Conn struct {
 	more  bool // and whether its fragment is followed by another
 	ready idleRead
 
+	// secret makes buffers be cleared before they go back to the pool; set while passwords pass by.
+	secret bool
+
 	bytesIn, bytesOut uint64
 }
 
@@ -86,6 +89,9 @@ func Pair(a, b *Conn) { a.peer, b.peer = b, a }
 
 // SetLimit changes the longest payload that ReadPacket accepts.
 func (c *Conn) SetLimit(n int) { c.limit = n }
+
+// SetSecret makes buffers be cleared before they go back to the pool, for the time that passwords may be in them.
+func (c *Conn) SetSecret(on bool) { c.secret = on }
 
 // ResetSequence starts a new command: the next packet carries sequence id 0.
 func (c *Conn) ResetSequence() { c.seq = 0 }
@@ -161,4 +167,3 @@ func (p *preread) Read(b []byte) (int, error) {
 func (c *Conn) failed(op string, err error) error {
 	return &Error{Peer: c.name, Op: op, Err: err}
 }
-

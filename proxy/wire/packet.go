@@ -1,5 +1,8 @@
 package wire
 
+// Await blocks until the next packet begins to arrive.
+func (c *Conn) Await() error { return c.need(1) }
+
 // ReadPacket returns the payload of the next packet, its fragments joined. It is valid until the next read of this
 // connection or Release. A payload over the limit gives ErrTooLarge; Skip then steps over it.
 func (c *Conn) ReadPacket() ([]byte, error) {

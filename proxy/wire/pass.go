@@ -97,3 +97,12 @@ func (c *Conn) Settle() error {
 	}
 	return c.peer.writeThrough(p)
 }
+
+// Drop reads the next packet with all its fragments and forwards nothing.
+func (c *Conn) Drop() error {
+	if err := c.Settle(); err != nil {
+		return err
+	}
+	c.skip, c.more = 0, true
+	return c.Skip()
+}

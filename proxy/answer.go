@@ -1,0 +1,60 @@
+package proxy
+
+import (
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"go.uber.org/zap"
+
+	"phiproxy/proxy/packet"
+	"phiproxy/rewrite/fault"
+)
+
+// sendOK answers the client with OK. The session state that the client did not ask for is left out.
+func (s *session) sendOK(ok packet.OK) error {
+	ok.EOF = false
+	return s.finish(ok.Append(nil, s.caps))
+}
+
+// sendEOF ends the rows of a result set.
+func (s *session) sendEOF(ok packet.OK) error {
+	if s.deprecateEOF() {
+		ok.EOF = true
+		return s.finish(ok.Append(nil, s.caps))
+	}
+	return s.finish(eofOf(ok))
+}
+
+// sendDefEOF ends the column definitions of a result set.
+func (s *session) sendDefEOF(ok packet.OK) error {
+	if s.deprecateEOF() {
+		return nil
+	}
+	return s.client.WritePacket(eofOf(ok))
+}
+
+func eofOf(ok packet.OK) []byte {
+	e := packet.EOF{Warnings: ok.Warnings, Status: ok.Status &^ mysql.SERVER_SESSION_STATE_CHANGED}
+	return e.Append(nil)
+}
+
+// sendFault answers the client with an error of the proxy's own.
+func (s *session) sendFault(f *fault.Error) error {
+	s.srv.cfg.Metrics.fault(f.Fault)
+	s.log.Info("refused", zap.String("fault", f.ID), zap.String("detail", f.Detail))
+	e := packet.Err{Code: f.Code, Message: []byte(f.Message())}
+	if s.has(mysql.CLIENT_PROTOCOL_41) {
+		e.State = f.State
+	}
+	return s.finish(e.Append(nil))
+}
+
+// sendServerError passes an error of the database server on.
+func (s *session) sendServerError(e *serverError) error {
+	return s.finish(e.payload)
+}
+
+func (s *session) finish(payload []byte) error {
+	if err := s.client.WritePacket(payload); err != nil {
+		return err
+	}
+	return s.client.Flush()
+}

@@ -1,0 +1,96 @@
+package proxy
+
+import "strings"
+
+// effect is what a relayed statement may change besides rows. It is judged by the statement's first word: what is not
+// known to be neutral has every effect.
+type effect uint8
+
+const (
+	changesSession effect = 1 << iota // variables, character sets, current database: what ensureState reads
+	changesSchema                     // tables, views, routines
+)
+
+// effects remembers relayed prepared statements that have some: statement id -> effect.
+type effects map[uint32]effect
+
+// effectOf judges a statement.
+func effectOf(sql []byte) effect {
+	word, rest := firstWord(sql)
+	switch strings.ToUpper(string(word)) {
+	case "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "COMMIT", "ROLLBACK", "START", "SAVEPOINT", "RELEASE",
+		"DESCRIBE", "DESC", "EXPLAIN", "WITH", "TABLE", "VALUES", "TRUNCATE", "LOCK", "UNLOCK", "ANALYZE", "CHECK", "OPTIMIZE", "KILL":
+		return 0
+	case "BEGIN":
+		if plainBegin(rest) {
+			return 0
+		}
+	case "SET", "USE":
+		return changesSession
+	}
+	return changesSession | changesSchema
+}
+
+// plainBegin tells BEGIN [WORK] from MariaDB's BEGIN NOT ATOMIC, which holds any statements.
+func plainBegin(rest []byte) bool {
+	switch strings.ToUpper(strings.Trim(string(rest), " \t\r\n;")) {
+	case "", "WORK":
+		return len(rest) < maxPlainBegin
+	}
+	return false
+}
+
+const maxPlainBegin = 32
+
+// firstWord returns the letters that a statement begins with, comments, white space and parentheses left out, and what
+// follows them. Executable comments are not left out: a statement that begins with one has no first word.
+func firstWord(sql []byte) (word, rest []byte) {
+	for len(sql) > 0 {
+		n := skippable(sql)
+		if n == 0 {
+			break
+		}
+		sql = sql[n:]
+	}
+	n := 0
+	for n < len(sql) && isLetter(sql[n]) {
+		n++
+	}
+	return sql[:n], sql[n:]
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// skippable is the length of the white space, parenthesis or plain comment that sql begins with, 0 for none.
+func skippable(sql []byte) int {
+	switch c := sql[0]; {
+	case c == ' ' || c >= '\t' && c <= '\r' || c == '(':
+		return 1
+	case c == '#':
+		return lineLength(sql)
+	case c == '-' && len(sql) > 2 && sql[1] == '-' && sql[2] <= ' ':
+		return lineLength(sql)
+	case c == '/' && len(sql) > 2 && sql[1] == '*' && sql[2] != '!' && sql[2] != 'M':
+		return commentLength(sql)
+	}
+	return 0
+}
+
+func lineLength(sql []byte) int {
+	for i, c := range sql {
+		if c == '\n' {
+			return i + 1
+		}
+	}
+	return len(sql)
+}
+
+func commentLength(sql []byte) int {
+	const open = len("/*")
+	for i := open; i+1 < len(sql); i++ {
+		if sql[i] == '*' && sql[i+1] == '/' {
+			return i + 2
+		}
+	}
+	return 0
+}
