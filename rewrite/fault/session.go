@@ -15,7 +15,7 @@ var (
 	CommandUnknown = &Fault{ID: "PHI-3006", Code: 1047, State: "08S01", Culprit: Client,
 		Text: "Unknown command"}
 	PacketTooLarge = &Fault{ID: "PHI-3007", Code: 1153, State: "08S01", Culprit: Limits,
-		Text: "Got a packet bigger than the proxy's limit max_packet"}
+		Text: "Got a packet bigger than the limit limits.max_statement allows"}
 	PacketMalformed = &Fault{ID: "PHI-3008", Code: 1835, State: "HY000", Culprit: Client,
 		Text: "Malformed communication packet"}
 	ProtocolTooOld = &Fault{ID: "PHI-3009", Code: 1251, State: "08004", Culprit: Client,
@@ -30,4 +30,6 @@ var (
 		Text: "the database server's TLS connection could not be established"}
 	AnswerTooLarge = &Fault{ID: "PHI-3014", Code: 1235, State: "42000", Culprit: Limits,
 		Text: "the rows that must be read for this statement exceed the proxy's limit"}
+	ShuttingDown = &Fault{ID: "PHI-3015", Code: 1053, State: "08S01", Culprit: Limits,
+		Text: "Server shutdown in progress"}
 )
