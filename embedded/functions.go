@@ -12,10 +12,14 @@ type provider struct{ *memory.DbProvider }
 
 // Function implements sql.FunctionProvider.
 func (p *provider) Function(_ *sql.Context, name string) (sql.Function, bool) {
-	if name == "coalesce" {
+	switch name {
+	case "coalesce":
 		return sql.FunctionN{Name: name, Fn: coalesce}, true
+	case "version":
+		return sql.FunctionN{Name: name, Fn: function.NewVersion(versionPostfix)}, true
+	default:
+		return nil, false
 	}
-	return nil, false
 }
 
 // coalesce is COALESCE as in MySQL, where the result of a binary and a text argument is binary. The built-in function

@@ -22,8 +22,11 @@ import (
 	"github.com/dolthub/go-mysql-server/sql/mysql_db"
 )
 
-// Version is what the server says its version is. It names the embedded server, so that nobody takes it for MySQL.
-const Version = "8.0.33-embedded"
+// Version is what the server's greeting and VERSION() say. It names the embedded server, so that nobody takes it for MySQL.
+const (
+	Version        = "8.0.31-" + versionPostfix // the library's own number: @@version says it too
+	versionPostfix = "embedded"
+)
 
 // Account is a user who may log in from anywhere, with every privilege.
 type Account struct {

@@ -259,6 +259,12 @@ func TestBinaryCoalesce(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	if got := texts(t, app(t, start(t)), "SELECT VERSION()"); !slices.Equal(got, []string{Version}) {
+		t.Errorf("VERSION() is %q, the greeting says %q", got, Version)
+	}
+}
+
 func TestClassify(t *testing.T) {
 	for query, want := range map[string]kind{
 		"SELECT 1": reads, " /* x */ (select 1)": reads, "# c\nSELECT 1": reads, "-- c\nshow tables": reads, "SELECT 1 for update": writes,
