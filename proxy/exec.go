@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
+	"phiproxy/rewrite/fault"
+)
+
+// execText runs a COM_QUERY whose plan is not Relay, and answers the client.
+func (s *session) execText(st *rewrite.Statement) error {
+	switch {
+	case st.Verdict == rewrite.Direct:
+		return s.execDirect(st)
+	case st.IsUpdate():
+		return s.execUpdate(st)
+	}
+	return s.execUpsert(st)
+}
+
+// execDirect sends the edited text with its values sealed, and passes the response on.
+func (s *session) execDirect(st *rewrite.Statement) error {
+	w := s.newWriter(st)
+	text, err := st.Text(s.text[:0], w.seal)
+	if err != nil {
+		return err
+	}
+	s.keepText(text)
+	if err := s.send(mysql.COM_QUERY, text); err != nil {
+		return err
+	}
+	return s.respond(st.Plan, w, false)
+}
+
+// keepText keeps the buffer of a statement for the next one, unless it grew out of proportion.
+func (s *session) keepText(text []byte) {
+	const keep = 64 << 10
+	if s.text = text; cap(text) > keep {
+		s.text = nil
+	}
+}
+
+// respond passes the backend's response on, changed where the plan or the writer's warnings ask for it.
+func (s *session) respond(p *rewrite.Plan, w *writer, binary bool) error {
+	switch {
+	case p.Outputs != nil || p.Show != nil:
+		return s.passResult(p, binary)
+	case len(w.warnings) == 0:
+		return s.relayResponse()
+	}
+	h, err := s.head()
+	if err != nil {
+		return err
+	}
+	return s.sendOK(w.addTo(h.ok))
+}
+
+// transaction runs f in a transaction of the proxy's own when the session has none open, so that rows that f read stay
+// as they are until it has written them.
+func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
+	if !s.autocommit() || s.inTransaction() {
+		return f()
+	}
+	if _, err := s.exec([]byte("BEGIN")); err != nil {
+		return packet.OK{}, err
+	}
+	ok, err := f()
+	if err != nil {
+		return ok, s.undo(err)
+	}
+	end, err := s.exec([]byte("COMMIT"))
+	if err != nil {
+		return ok, err
+	}
+	ok.Status = end.Status // f's said that a transaction was open
+	return ok, nil
+}
+
+// undo rolls the proxy's own transaction back and returns why; when the connection failed there is nothing to roll back.
+func (s *session) undo(why error) error {
+	var f *fault.Error
+	var se *serverError
+	if !errors.As(why, &f) && !errors.As(why, &se) {
+		return why
+	}
+	if _, err := s.exec([]byte("ROLLBACK")); err != nil {
+		return err
+	}
+	return why
+}
+
+// sendText runs a statement that returns no rows and returns the backend's OK.
+func (s *session) sendText(text []byte) (packet.OK, error) {
+	if err := s.send(mysql.COM_QUERY, text); err != nil {
+		return packet.OK{}, err
+	}
+	h, err := s.head()
+	if err != nil {
+		return packet.OK{}, err
+	}
+	return h.ok, nil
+}

@@ -1,0 +1,298 @@
+package proxy
+
+import (
+	"bytes"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
+	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/token"
+)
+
+// statements are the session's prepared statements that have a plan of their own, by the server's statement id.
+type statements struct {
+	byID map[uint32]*prepared
+}
+
+// prepared is a statement that the backend prepared in the proxy's words.
+type prepared struct {
+	st       *rewrite.Statement
+	planner  *rewrite.Planner // that planned it
+	textOnly bool             // executions are sent as text with the parameters in it
+	params   int
+	types    []packet.ParamType // of the last execution
+	long     []longParam        // what COM_STMT_SEND_LONG_DATA collected; nil when there is none
+	exec     packet.Execute
+}
+
+type longParam struct {
+	sent bool
+	data []byte
+}
+
+// buffers tells whether long data is kept here instead of being passed on: in every statement that writes, since it may
+// be a protected value.
+func (p *prepared) buffers() bool { return p.st.Writes }
+
+func (s *session) prepareStmt(st *rewrite.Statement) error {
+	text, textOnly := st.Template(nil)
+	if err := s.send(mysql.COM_STMT_PREPARE, text); err != nil {
+		return err
+	}
+	payload, err := s.backend.ReadPacket()
+	if err != nil {
+		return err
+	}
+	if packet.IsErr(payload) {
+		return newServerError(payload)
+	}
+	var ok packet.PrepareOK
+	if err := ok.Decode(payload); err != nil {
+		return backendError(err)
+	}
+	own := *st
+	own.SQL = bytes.Clone(st.SQL)
+	p := &prepared{st: &own, planner: s.planner, textOnly: textOnly || st.Verdict == rewrite.Lookup, params: int(ok.Params)}
+	if s.stmts.byID == nil {
+		s.stmts.byID = make(map[uint32]*prepared)
+	}
+	s.stmts.byID[ok.StatementID] = p
+	s.lastPrepared = ok.StatementID
+	return s.passPrepared(ok, st.Plan)
+}
+
+// passPrepared passes the rest of the answer to COM_STMT_PREPARE on, the columns as the client will see them.
+func (s *session) passPrepared(ok packet.PrepareOK, p *rewrite.Plan) error {
+	shown := ok
+	if p.Outputs != nil {
+		if int(ok.Columns) != len(p.Outputs) {
+			return s.outOfDate(int(ok.Params), int(ok.Columns))
+		}
+		shown.Columns = uint16(visible(p.Outputs))
+	}
+	if err := s.client.WritePacket(shown.Append(nil)); err != nil {
+		return err
+	}
+	if err := s.relayDefinitions(int(ok.Params)); err != nil {
+		return err
+	}
+	if p.Outputs == nil && p.Show == nil {
+		if err := s.relayDefinitions(int(ok.Columns)); err != nil {
+			return err
+		}
+		return s.client.Flush()
+	}
+	return s.passPreparedColumns(int(ok.Columns), p)
+}
+
+func visible(outputs []rewrite.Output) int {
+	n := 0
+	for _, o := range outputs {
+		if !o.Hidden {
+			n++
+		}
+	}
+	return n
+}
+
+// outOfDate drops the rest of an answer to COM_STMT_PREPARE that does not fit its plan.
+func (s *session) outOfDate(groups ...int) error {
+	for _, n := range groups {
+		for range n {
+			if _, err := s.backend.ReadPacket(); err != nil {
+				return err
+			}
+		}
+		if n > 0 {
+			if err := s.readDefinitionsEnd(); err != nil {
+				return err
+			}
+		}
+	}
+	s.schemaStale()
+	return fault.ColumnsChanged.With("prepared statement")
+}
+
+func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) {
+	p := s.stmts.byID[id]
+	if p == nil {
+		return false, nil
+	}
+	if err := s.current(p); err != nil {
+		return true, err
+	}
+	if err := p.decode(payload); err != nil {
+		return true, fault.PacketMalformed.With("COM_STMT_EXECUTE")
+	}
+	defer p.forgetLong()
+	s.srv.cfg.Metrics.planned(p.st)
+	switch {
+	case p.textOnly:
+		return true, s.executeAsText(p)
+	case p.st.Writes:
+		return true, s.executeWrite(p)
+	}
+	// A server may always answer a request for a cursor with the rows themselves, which spares us COM_STMT_FETCH.
+	p.exec.Flags = 0
+	return true, s.sendExecution(p, s.newWriter(p.st))
+}
+
+// current brings the session's state up to date and plans the statement again when the schema has changed since.
+func (s *session) current(p *prepared) error {
+	if err := s.ensureState(); err != nil {
+		return err
+	}
+	if err := s.readable(); err != nil {
+		return err
+	}
+	s.planner = s.srv.cfg.Planner()
+	if s.planner == p.planner {
+		return nil
+	}
+	st, f := s.planner.Plan(rewrite.State{Database: s.state.Database, Mode: s.state.Mode, Prepared: true}, p.st.SQL)
+	if f != nil {
+		return f
+	}
+	before, _ := p.st.Template(nil)
+	after, _ := st.Template(nil)
+	if st.Verdict != p.st.Verdict || !bytes.Equal(before, after) {
+		return fault.Reprepare.With("the schema changed")
+	}
+	p.st, p.planner = st, s.planner
+	return nil
+}
+
+// decode reads the execution with its parameters, long ones included.
+func (p *prepared) decode(payload []byte) error {
+	var long []bool
+	if p.long != nil {
+		long = make([]bool, p.params)
+		for i, l := range p.long {
+			long[i] = l.sent
+		}
+	}
+	if err := p.exec.Decode(payload, p.params, p.types, long); err != nil {
+		return err
+	}
+	p.types = p.exec.AppendTypes(p.types[:0])
+	for i := range p.exec.Params {
+		if q := &p.exec.Params[i]; q.Long {
+			q.Long, q.Value = false, p.long[i].data
+		}
+	}
+	return nil
+}
+
+func (p *prepared) forgetLong() { p.long = nil }
+
+// sendExecution sends the decoded execution and passes the response on.
+func (s *session) sendExecution(p *prepared, w *writer) error {
+	s.backend.ResetSequence()
+	if err := s.backend.WritePacket(p.exec.Append(nil)); err != nil {
+		return err
+	}
+	return s.respond(p.st.Plan, w, true)
+}
+
+// executeWrite seals the parameters that are bound for protected columns and sends them as binary strings.
+func (s *session) executeWrite(p *prepared) error {
+	w := s.newWriter(p.st)
+	w.params = p.exec.Params
+	sealed := make(map[int]packet.Param)
+	var failed error
+	p.st.Cells(func(c rewrite.Cell) {
+		if failed == nil && c.Value.Kind == token.Param {
+			sealed[c.Value.Param], failed = w.sealParam(c)
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	for i, q := range sealed {
+		p.exec.Params[i] = q
+	}
+	p.exec.NewTypes, p.exec.Flags = true, 0
+	return s.sendExecution(p, w)
+}
+
+// sealParam is seal for a parameter.
+func (w *writer) sealParam(c rewrite.Cell) (packet.Param, error) {
+	blob := packet.Param{ParamType: packet.ParamType{Type: mysql.MYSQL_TYPE_BLOB}}
+	plain, null, err := w.normalize(c.Table, c.Column, c.Row, c.Value)
+	switch {
+	case err != nil:
+		return blob, err
+	case null:
+		blob.Null = true
+		return blob, nil
+	case len(plain) == 0:
+		return blob, nil
+	}
+	owner, err := w.ownerOf(c.Owner)
+	if err != nil {
+		return blob, err
+	}
+	blob.Value, err = w.sealFor(owner, c.Table, c.Column, plain)
+	return blob, err
+}
+
+// executeAsText puts the parameters into the client's text and runs it like any other: a lookup needs the values in its
+// reads as well, and the answer to a write is the same in both protocols.
+func (s *session) executeAsText(p *prepared) error {
+	text, err := packet.Inline(nil, p.st.SQL, marks(p.st.Tokens), p.exec.Params, s.state.Mode&token.NoBackslashEscapes != 0)
+	if err != nil {
+		return fault.ValueForm.With("parameter")
+	}
+	state := s.state
+	state.Prepared = false
+	st, f := s.planner.Plan(state, text)
+	if f != nil {
+		return f
+	}
+	return s.execText(st)
+}
+
+// marks returns the offsets of the parameter marks.
+func marks(tokens []token.Token) []int {
+	var at []int
+	for _, t := range tokens {
+		if t.Kind == token.Param {
+			at = append(at, int(t.Start))
+		}
+	}
+	return at
+}
+
+func (s *session) longData(id uint32, payload []byte) (done bool, err error) {
+	p := s.stmts.byID[id]
+	if p == nil || !p.buffers() {
+		return false, nil
+	}
+	var d packet.SendLongData
+	if err := d.Decode(payload); err != nil || int(d.Param) >= p.params {
+		return true, fault.PacketMalformed.With("COM_STMT_SEND_LONG_DATA")
+	}
+	if p.long == nil {
+		p.long = make([]longParam, p.params)
+	}
+	l := &p.long[d.Param]
+	if len(l.data)+len(d.Data) > s.srv.cfg.Limits.MaxStatement {
+		return true, fault.PacketTooLarge.With("long data")
+	}
+	l.sent, l.data = true, append(l.data, d.Data...)
+	return true, nil
+}
+
+// resetStmt drops the long data that was collected. The backend is asked as well: it answers.
+func (s *session) resetStmt(id uint32) (done bool, err error) {
+	if p := s.stmts.byID[id]; p != nil {
+		p.forgetLong()
+	}
+	return false, nil
+}
+
+func (s *session) closeStmt(id uint32) { delete(s.stmts.byID, id) }
+
+func (s *session) forgetStmts() { s.stmts.byID = nil }

@@ -1,0 +1,179 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/hex"
+
+	"phiproxy/crypto/envelope"
+	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
+	"phiproxy/rewrite/fault"
+)
+
+// guardTries is how often an UPDATE of one row is tried again because another session changed the row between the
+// probe and the UPDATE.
+const guardTries = 8
+
+// execUpdate runs an UPDATE that writes protected columns or moves rows to another owner: it reads the rows and their
+// owners, seals the new values for them, and sends one UPDATE.
+//
+// With autocommit, one row is changed under a guard (the row must still be what was read) instead of in a transaction:
+// this costs two round trips instead of four and leaves the UPDATE the session's last statement.
+func (s *session) execUpdate(st *rewrite.Statement) error {
+	w := s.newWriter(st)
+	ok, err := s.guardedUpdate(st, w)
+	if err != nil {
+		return err
+	}
+	return s.sendOK(w.addTo(ok))
+}
+
+func (s *session) guardedUpdate(st *rewrite.Statement, w *writer) (packet.OK, error) {
+	own := s.autocommit() && !s.inTransaction()
+	for range guardTries {
+		rows, err := s.probe(st)
+		switch {
+		case err != nil:
+			return packet.OK{}, err
+		case !own:
+			return s.updateRows(st, w, rows, false)
+		case len(rows) > 1:
+			return s.updateInTransaction(st, w)
+		}
+		ok, err := s.updateRows(st, w, rows, true)
+		if err != nil || len(rows) == 0 || !matchedNone(ok) {
+			return ok, err
+		}
+	}
+	return s.updateInTransaction(st, w)
+}
+
+func (s *session) updateInTransaction(st *rewrite.Statement, w *writer) (packet.OK, error) {
+	return s.transaction(func() (packet.OK, error) {
+		rows, err := s.probe(st)
+		if err != nil {
+			return packet.OK{}, err
+		}
+		return s.updateRows(st, w, rows, false)
+	})
+}
+
+// matchedNone reports that an UPDATE found no row: nothing affected, and "Rows matched: 0". Servers that send no such
+// text count as having found theirs.
+func matchedNone(ok packet.OK) bool {
+	return ok.AffectedRows == 0 && bytes.HasPrefix(ok.Info, []byte("Rows matched: 0"))
+}
+
+// probe reads the rows that an UPDATE will change.
+func (s *session) probe(st *rewrite.Statement) ([]probed, error) {
+	probes, err := st.Probes()
+	if err != nil {
+		return nil, err
+	}
+	return s.readProbe(st, probes[0])
+}
+
+func (s *session) readProbe(st *rewrite.Statement, p rewrite.Probe) ([]probed, error) {
+	a, err := s.query(p.SQL)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(a.Rows); n > s.srv.cfg.Limits.LookupRows {
+		return nil, fault.TooManyRows.With("%d rows", n)
+	}
+	table := st.Target()
+	keys, cols := len(table.PrimaryKey), table.ProtectedColumns()
+	want := keys + 1 + len(cols)
+	rows := make([]probed, 0, len(a.Rows))
+	for _, r := range a.Rows {
+		if len(r) < want {
+			return nil, fault.ColumnsChanged.With("probe of %s.%s", table.Schema, table.Name)
+		}
+		rows = append(rows, probed{key: r[:keys], owner: r[keys], stored: r[keys+1 : want]})
+	}
+	return rows, nil
+}
+
+// probed is one row as the probe found it. nil is NULL.
+type probed struct {
+	key    [][]byte
+	owner  []byte
+	stored [][]byte // protected columns, in column order
+}
+
+func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, guard bool) (packet.OK, error) {
+	w.reset()
+	patches := make([]rewrite.RowPatch, 0, len(rows))
+	for i, row := range rows {
+		p, err := s.patch(st, w, row, i)
+		if err != nil {
+			return packet.OK{}, err
+		}
+		if guard {
+			p.Guard = append([][]byte{row.owner}, row.stored...)
+		}
+		patches = append(patches, p)
+	}
+	return s.sendText(st.UpdateText(nil, patches))
+}
+
+// patch decides what is stored in the protected columns of one row.
+func (s *session) patch(st *rewrite.Statement, w *writer, row probed, n int) (rewrite.RowPatch, error) {
+	p := rewrite.RowPatch{Key: row.key}
+	table := st.Target()
+	owner, moved, err := w.newOwner(st, row.owner)
+	if err != nil {
+		return p, err
+	}
+	sealed := row.allSealed()
+	changed := false
+	for _, wc := range st.WrittenColumns() {
+		c := change{table: table, column: wc.Column, row: n, from: row.owner, to: owner, stored: row.stored[table.ProtectedIndex(wc.Column)]}
+		var lit []byte
+		var kept bool
+		if wc.Assigned() {
+			lit, kept, err = w.assign(c, wc.Value)
+		} else {
+			lit, kept, err = w.reseal(c)
+		}
+		if err != nil {
+			return p, err
+		}
+		changed = changed || !kept
+		p.Set = append(p.Set, lit)
+		sealed[table.ProtectedIndex(wc.Column)] = !kept || isSealed(c.stored)
+	}
+	p.SetFlag = (changed || moved) && allTrue(sealed)
+	return p, nil
+}
+
+func (r probed) allSealed() []bool {
+	out := make([]bool, len(r.stored))
+	for i, v := range r.stored {
+		out[i] = isSealed(v)
+	}
+	return out
+}
+
+// isSealed reports whether a stored value holds no plaintext: NULL, ” or an envelope.
+func isSealed(stored []byte) bool { return len(stored) == 0 || envelope.IsEnvelope(stored) }
+
+func allTrue(v []bool) bool {
+	for _, b := range v {
+		if !b {
+			return false
+		}
+	}
+	return true
+}
+
+// appendStored appends a stored value as SQL.
+func appendStored(dst, v []byte) []byte {
+	switch {
+	case v == nil:
+		return append(dst, "NULL"...)
+	case len(v) == 0:
+		return append(dst, "''"...)
+	}
+	return append(hex.AppendEncode(append(dst, "x'"...), v), '\'')
+}
