@@ -204,7 +204,7 @@ func FuzzExecute(f *testing.F) {
 func checkLiterals(t *testing.T, params []Param) {
 	for _, p := range params {
 		for _, noEscapes := range []bool{false, true} {
-			got, err := AppendLiteral(nil, p, noEscapes)
+			got, err := AppendLiteral(nil, p, LiteralStyle{NoBackslashEscapes: noEscapes})
 			if err != nil || len(got) == 0 || got[0] != '\'' {
 				continue
 			}

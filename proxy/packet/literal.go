@@ -13,10 +13,19 @@ import (
 // ErrNoLiteral says that a parameter has no SQL literal that means the same: a float that is not a number, say.
 var ErrNoLiteral = errors.New("parameter has no literal form")
 
+// LiteralStyle says how literals are written.
+type LiteralStyle struct {
+	NoBackslashEscapes bool // the session's sql_mode holds NO_BACKSLASH_ESCAPES
+	// TypedTemporal writes TIMESTAMP'..', DATE'..' and TIME'..' instead of plain strings. That is what a bound value
+	// means everywhere; a plain string means the same only where a date or time of the kind is wanted, and is
+	// understood by more parsers. Dates outside the calendar are always plain: they have no typed form.
+	TypedTemporal bool
+}
+
 // Inline appends the statement with each parameter mark replaced by the literal of its parameter, set off by spaces so
 // that it cannot grow together with its neighbours. marks holds the byte offsets of the marks, ascending, one for each
 // parameter. Parameters that were sent as long data must have their collected bytes in Value.
-func Inline(dst, sql []byte, marks []int, params []Param, noBackslashEscapes bool) ([]byte, error) {
+func Inline(dst, sql []byte, marks []int, params []Param, style LiteralStyle) ([]byte, error) {
 	if len(marks) != len(params) {
 		return dst, ErrNoLiteral
 	}
@@ -24,7 +33,7 @@ func Inline(dst, sql []byte, marks []int, params []Param, noBackslashEscapes boo
 	for i, mark := range marks {
 		dst = append(append(dst, sql[at:mark]...), ' ')
 		var err error
-		if dst, err = AppendLiteral(dst, params[i], noBackslashEscapes); err != nil {
+		if dst, err = AppendLiteral(dst, params[i], style); err != nil {
 			return dst, err
 		}
 		dst = append(dst, ' ')
@@ -35,9 +44,11 @@ func Inline(dst, sql []byte, marks []int, params []Param, noBackslashEscapes boo
 
 // AppendLiteral appends a SQL literal that means what binding the parameter means. Text stays in the character set of the
 // client, byte for byte; the session must not use one whose trail bytes can be a backslash or a quote. Text is
-// right in every sql_mode whose NO_BACKSLASH_ESCAPES is as given. Dates and times become quoted strings, which the
-// servers convert where a date is wanted.
-func AppendLiteral(dst []byte, p Param, noBackslashEscapes bool) ([]byte, error) {
+// right in every sql_mode whose NO_BACKSLASH_ESCAPES is as given.
+//
+// Two differences remain, both of MySQL alone: a bound text that a column's character set cannot hold is error 3988 where a
+// literal is 1366, and a bound time with microseconds loses them in a text column.
+func AppendLiteral(dst []byte, p Param, style LiteralStyle) ([]byte, error) {
 	if p.Null {
 		return append(dst, "NULL"...), nil
 	}
@@ -49,13 +60,13 @@ func AppendLiteral(dst []byte, p Param, noBackslashEscapes bool) ([]byte, error)
 	case mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL:
 		return appendDecimal(dst, p.Value)
 	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP, mysql.MYSQL_TYPE_TIME:
-		return appendQuotedTemporal(dst, p)
+		return appendTemporalLiteral(dst, p, style.TypedTemporal)
 	case mysql.MYSQL_TYPE_TINY_BLOB, mysql.MYSQL_TYPE_MEDIUM_BLOB, mysql.MYSQL_TYPE_LONG_BLOB, mysql.MYSQL_TYPE_BLOB,
 		mysql.MYSQL_TYPE_BIT, mysql.MYSQL_TYPE_GEOMETRY, mysql.MYSQL_TYPE_VECTOR:
 		return AppendBinaryLiteral(dst, p.Value), nil
 	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET,
 		mysql.MYSQL_TYPE_JSON:
-		return AppendTextLiteral(dst, p.Value, noBackslashEscapes), nil
+		return AppendTextLiteral(dst, p.Value, style.NoBackslashEscapes), nil
 	}
 	return dst, ErrNoLiteral
 }
@@ -156,7 +167,7 @@ func appendDecimal(dst, v []byte) ([]byte, error) {
 	}
 	dst = append(dst, v...)
 	if points == 0 {
-		dst = append(dst, ".0"...)
+		dst = append(dst, '.')
 	}
 	return dst, nil
 }

@@ -34,7 +34,7 @@ func TestAppendLiteral(t *testing.T) {
 		{param(mysql.MYSQL_TYPE_FLOAT, le(uint64(math.Float32bits(0.1)), 4)), "1.0000000149011612e-01"},
 		{param(mysql.MYSQL_TYPE_DOUBLE, le(math.Float64bits(-1.5), 8)), "-1.5e+00"},
 		{param(mysql.MYSQL_TYPE_NEWDECIMAL, []byte("-1.50")), "-1.50"},
-		{param(mysql.MYSQL_TYPE_DECIMAL, []byte("15")), "15.0"},
+		{param(mysql.MYSQL_TYPE_DECIMAL, []byte("15")), "15."},
 		{param(mysql.MYSQL_TYPE_VAR_STRING, []byte(`a'b\c`)), `'a''b\\c'`},
 		{param(mysql.MYSQL_TYPE_BLOB, []byte("a'\x00")), `_binary x'612700'`},
 		{param(mysql.MYSQL_TYPE_BLOB, nil), `_binary x''`},
@@ -48,7 +48,7 @@ func TestAppendLiteral(t *testing.T) {
 		{param(mysql.MYSQL_TYPE_TIME, []byte{0, 0, 0, 0, 0, 3, 4, 5, 10, 0, 0, 0}), `'03:04:05.000010'`},
 		{param(mysql.MYSQL_TYPE_TIME, nil), `'00:00:00'`},
 	} {
-		got, err := AppendLiteral(nil, c.p, false)
+		got, err := AppendLiteral(nil, c.p, LiteralStyle{})
 		if err != nil || string(got) != c.want {
 			t.Errorf("%+v: got %s, %v, want %s", c.p, got, err, c.want)
 		}
@@ -66,7 +66,7 @@ func TestAppendLiteralRefuses(t *testing.T) {
 		"year":           param(mysql.MYSQL_TYPE_YEAR, []byte{1, 2}),
 		"odd date":       param(mysql.MYSQL_TYPE_DATE, []byte{1, 2, 3}),
 	} {
-		if got, err := AppendLiteral(nil, p, false); err == nil {
+		if got, err := AppendLiteral(nil, p, LiteralStyle{}); err == nil {
 			t.Errorf("%s: accepted as %s", name, got)
 		}
 	}
@@ -74,11 +74,28 @@ func TestAppendLiteralRefuses(t *testing.T) {
 
 func TestInline(t *testing.T) {
 	params := []Param{param(mysql.MYSQL_TYPE_TINY, []byte{0xfb}), param(mysql.MYSQL_TYPE_STRING, []byte(`x\`))}
-	got, err := Inline(nil, []byte("SELECT a-?,?AND b"), []int{9, 11}, params, true)
+	got, err := Inline(nil, []byte("SELECT a-?,?AND b"), []int{9, 11}, params, LiteralStyle{NoBackslashEscapes: true})
 	if want := `SELECT a- -5 , 'x\' AND b`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
-	if _, err := Inline(nil, []byte("?"), []int{0}, nil, false); err == nil {
+	if _, err := Inline(nil, []byte("?"), []int{0}, nil, LiteralStyle{}); err == nil {
 		t.Error("a mark without a parameter was accepted")
+	}
+}
+
+func TestTypedTemporalLiterals(t *testing.T) {
+	for _, c := range []struct {
+		p    Param
+		want string
+	}{
+		{param(mysql.MYSQL_TYPE_DATE, []byte{0xe4, 7, 2, 29}), `DATE'2020-02-29'`},
+		{param(mysql.MYSQL_TYPE_DATE, []byte{0xe4, 7, 2, 30}), `'2020-02-30'`},
+		{param(mysql.MYSQL_TYPE_DATE, nil), `'0000-00-00'`},
+		{param(mysql.MYSQL_TYPE_DATETIME, []byte{0xe4, 7, 2, 29}), `TIMESTAMP'2020-02-29 00:00:00'`},
+		{param(mysql.MYSQL_TYPE_TIME, nil), `TIME'00:00:00'`},
+	} {
+		if got, err := AppendLiteral(nil, c.p, LiteralStyle{TypedTemporal: true}); err != nil || string(got) != c.want {
+			t.Errorf("got %s, %v, want %s", got, err, c.want)
+		}
 	}
 }

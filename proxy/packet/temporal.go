@@ -2,13 +2,40 @@ package packet
 
 import (
 	"encoding/binary"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
 
-func appendQuotedTemporal(dst []byte, p Param) ([]byte, error) {
+func appendTemporalLiteral(dst []byte, p Param, typed bool) ([]byte, error) {
+	if typed {
+		dst = append(dst, temporalKeyword(p)...)
+	}
 	dst, err := AppendTemporalText(append(dst, '\''), p.Type, p.Value)
 	return append(dst, '\''), err
+}
+
+// temporalKeyword is the word that makes a string a literal of the parameter's type, "" for a date without one.
+func temporalKeyword(p Param) string {
+	switch {
+	case p.Type == mysql.MYSQL_TYPE_TIME:
+		return "TIME"
+	case !inCalendar(p.Value):
+		return ""
+	case p.Type == mysql.MYSQL_TYPE_DATE:
+		return "DATE"
+	}
+	return "TIMESTAMP"
+}
+
+// inCalendar reports whether a date of the binary protocol is a day that there was.
+func inCalendar(v []byte) bool {
+	if len(v) < 4 {
+		return false
+	}
+	year, month, day := int(binary.LittleEndian.Uint16(v)), time.Month(v[2]), int(v[3])
+	y, m, d := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Date()
+	return year > 0 && y == year && m == month && d == day
 }
 
 // AppendTemporalText appends a date or time of the binary protocol as the text protocol shows it: "YYYY-MM-DD",
