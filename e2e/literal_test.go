@@ -100,12 +100,13 @@ func literalIsExact(kind servers.Kind, typ string, p packet.Param) bool {
 func compareLiteral(t *testing.T, c *client.Conn, table int, typ string, p packet.Param, style packet.LiteralStyle) {
 	t.Helper()
 	name := fmt.Sprintf("t%d", table)
-	insert := "INSERT INTO " + name + " VALUES (?)"
-	inlined, err := packet.Inline(nil, []byte(insert), []int{strings.IndexByte(insert, '?')}, []packet.Param{p}, style)
+	insert := "INSERT INTO " + name + " VALUES ("
+	inlined, err := packet.AppendLiteral([]byte(insert), p, style)
 	if err != nil {
 		t.Fatal(err)
 	}
-	prepared, err := c.Prepare(insert)
+	inlined = append(inlined, ')')
+	prepared, err := c.Prepare(insert + "?)")
 	if err != nil {
 		t.Fatal(err)
 	}

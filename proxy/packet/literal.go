@@ -24,12 +24,13 @@ type LiteralStyle struct {
 
 // Inline appends the statement with each parameter mark replaced by the literal of its parameter, set off by spaces so
 // that it cannot grow together with its neighbours. marks holds the byte offsets of the marks, ascending, one for each
-// parameter. Parameters that were sent as long data must have their collected bytes in Value.
-func Inline(dst, sql []byte, marks []int, params []Param, style LiteralStyle) ([]byte, error) {
+// parameter. Parameters that were sent as long data must have their collected bytes in Value. Dates and times are written
+// as plain strings, which is what the planner reads as a value for a protected column.
+func Inline(dst, sql []byte, marks []int, params []Param, noBackslashEscapes bool) ([]byte, error) {
 	if len(marks) != len(params) {
 		return dst, ErrNoLiteral
 	}
-	at := 0
+	at, style := 0, LiteralStyle{NoBackslashEscapes: noBackslashEscapes}
 	for i, mark := range marks {
 		dst = append(append(dst, sql[at:mark]...), ' ')
 		var err error

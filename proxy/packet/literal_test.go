@@ -74,11 +74,11 @@ func TestAppendLiteralRefuses(t *testing.T) {
 
 func TestInline(t *testing.T) {
 	params := []Param{param(mysql.MYSQL_TYPE_TINY, []byte{0xfb}), param(mysql.MYSQL_TYPE_STRING, []byte(`x\`))}
-	got, err := Inline(nil, []byte("SELECT a-?,?AND b"), []int{9, 11}, params, LiteralStyle{NoBackslashEscapes: true})
+	got, err := Inline(nil, []byte("SELECT a-?,?AND b"), []int{9, 11}, params, true)
 	if want := `SELECT a- -5 , 'x\' AND b`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}
-	if _, err := Inline(nil, []byte("?"), []int{0}, nil, LiteralStyle{}); err == nil {
+	if _, err := Inline(nil, []byte("?"), []int{0}, nil, false); err == nil {
 		t.Error("a mark without a parameter was accepted")
 	}
 }

@@ -355,7 +355,7 @@ func TestHotPathDoesNotAllocate(t *testing.T) {
 		for rest := row; len(rest) > 0; {
 			_, _, rest, _ = TextValue(rest)
 		}
-		buf, _ = Inline(buf[:0], []byte("?"), []int{0}, e.Params[:1], LiteralStyle{})
+		buf, _ = Inline(buf[:0], []byte("?"), []int{0}, e.Params[:1], false)
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations", allocs)
