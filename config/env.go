@@ -19,7 +19,7 @@ func envName(path string) string {
 // foreignVariable reports variables with our prefix that are no settings: the path of the file, variables of the test
 // suite, and what Kubernetes sets in every pod when a service is called phiproxy.
 func foreignVariable(name string) bool {
-	return name == "PHIPROXY_CONFIG" || strings.HasPrefix(name, "PHIPROXY_TEST_") ||
+	return name == "PHIPROXY_CONFIG" || name == "PHIPROXY_MYSQLD" || name == "PHIPROXY_MARIADBD" || strings.HasPrefix(name, "PHIPROXY_TEST_") ||
 		strings.HasPrefix(name, "PHIPROXY_SERVICE_") || name == "PHIPROXY_PORT" || strings.HasPrefix(name, "PHIPROXY_PORT_")
 }
 

@@ -29,8 +29,8 @@ values that make no sense are all reported at once, each with its line, and noth
 
 Every setting outside ` + "`tables`" + ` can be given, or overridden, by an environment variable: its path in capitals with underscores after
 ` + "`PHIPROXY_`" + `, so ` + "`listen.tls.cert`" + ` is ` + "`PHIPROXY_LISTEN_TLS_CERT`" + `. Lists are separated by commas. A variable that begins with ` + "`PHIPROXY_`" + `
-and names no setting is an error too, except ` + "`PHIPROXY_CONFIG`, `PHIPROXY_TEST_*`" + ` and those that Kubernetes makes for a service called
-phiproxy (` + "`PHIPROXY_PORT*`, `PHIPROXY_SERVICE_*`" + `).
+and names no setting is an error too, except ` + "`PHIPROXY_CONFIG`" + `, those of the tests (` + "`PHIPROXY_MYSQLD`, `PHIPROXY_MARIADBD`, `PHIPROXY_TEST_*`" + `)
+and those that Kubernetes makes for a service called phiproxy (` + "`PHIPROXY_PORT*`, `PHIPROXY_SERVICE_*`" + `).
 
 Durations are written ` + "`500ms`, `30s`, `24h`" + `; sizes ` + "`65536`, `64KiB`, `16MiB`" + `. Relative file names start at the working directory. A working
 file with every section is [phiproxy.example.yaml](../phiproxy.example.yaml).
