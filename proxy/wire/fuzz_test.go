@@ -54,7 +54,7 @@ func decodeFrame(b []byte, seq byte, limit int) (payload, rest []byte, ok bool) 
 // Passing gives the same bytes with new sequence ids, or an error, never something else.
 func FuzzPass(f *testing.F) {
 	f.Add(append(frame([]byte{1, 'a'}, 0), frame([]byte{0xfe, 0, 0, 2, 0}, 1)...), 3)
-	f.Add(frame(pattern(40000), 0), 1000)
+	f.Add(frame(pattern(600), 0), 100)
 	f.Add([]byte{1, 0, 0, 0}, 1)
 	f.Fuzz(func(t *testing.T, in []byte, chunk int) {
 		if chunk < 1 {
