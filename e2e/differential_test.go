@@ -1,0 +1,264 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/google/go-cmp/cmp"
+
+	"phiproxy/e2e/client"
+	"phiproxy/e2e/harness"
+	"phiproxy/e2e/servers"
+	"phiproxy/proxy/packet"
+)
+
+// The main test of the project: the same statements on a plaintext database directly, and through phiproxy over the
+// encrypted one, must give the same answers in everything a client can see. A statement that phiproxy refuses is a gap: it
+// runs on neither side, and the gaps must be those of testdata/gaps.txt.
+
+var update = flag.Bool("update", false, "write testdata/gaps.txt anew")
+
+// side is one of the two sessions that are compared.
+type side struct {
+	conn     *client.Conn
+	database string
+}
+
+// optimizerFlags tell how the optimizer went about a statement, which statistics decide and not the statement.
+const optimizerFlags = mysql.SERVER_STATUS_NO_GOOD_INDEX_USED | mysql.SERVER_STATUS_NO_INDEX_USED | mysql.SERVER_QUERY_WAS_SLOW
+
+// answer is all that a client sees of a statement.
+type answer struct {
+	Prepare  *prepared
+	Results  []client.Result
+	Warnings [][]string
+}
+
+type prepared struct {
+	Params  int
+	Columns []client.Column
+	Err     *client.ServerError
+}
+
+// refused reports whether phiproxy refused the statement, and with which fault.
+func (a answer) refused() (fault string, ok bool) {
+	var err *client.ServerError
+	if a.Prepare != nil && a.Prepare.Err != nil {
+		err = a.Prepare.Err
+	} else if len(a.Results) > 0 {
+		err = a.Results[len(a.Results)-1].Err
+	}
+	if err == nil || !strings.HasPrefix(err.Message, "phiproxy ") {
+		return "", false
+	}
+	fault, _, _ = strings.Cut(strings.TrimPrefix(err.Message, "phiproxy "), ":")
+	return fault, true
+}
+
+// runText runs a statement in the text protocol.
+func (s side) runText(t *testing.T, sql string) answer {
+	t.Helper()
+	r, err := s.conn.Query(sql)
+	if err != nil {
+		t.Fatalf("%v in %.300s", err, sql)
+	}
+	return s.finish(t, answer{Results: r})
+}
+
+// runPrepared prepares a statement, runs it twice if it only reads, and closes it.
+func (s side) runPrepared(t *testing.T, sql string, params []packet.Param) answer {
+	t.Helper()
+	p, err := s.conn.Prepare(sql)
+	if e, ok := err.(*client.ServerError); ok {
+		return s.finish(t, answer{Prepare: &prepared{Err: e}})
+	}
+	if err != nil {
+		t.Fatalf("%v preparing %.300s", err, sql)
+	}
+	a := answer{Prepare: &prepared{Params: int(p.Params), Columns: p.ColumnDefs}}
+	if a.Results, err = s.conn.Execute(p, params...); err != nil {
+		t.Fatalf("%v executing %.300s", err, sql)
+	}
+	if err := s.conn.CloseStatement(p); err != nil {
+		t.Fatal(err)
+	}
+	return s.finish(t, a)
+}
+
+// finish asks for the warnings that were counted and takes the database's name out of the answer.
+func (s side) finish(t *testing.T, a answer) answer {
+	t.Helper()
+	if n := len(a.Results); n > 0 && (a.Results[n-1].Warnings > 0 || a.Results[n-1].Err != nil) {
+		if _, refused := a.refused(); !refused {
+			for _, row := range query(t, s.conn, "SHOW WARNINGS").Rows {
+				a.Warnings = append(a.Warnings, []string{row[0].Data, row[1].Data, s.anonymous(row[2].Data)})
+			}
+		}
+	}
+	for i := range a.Results {
+		r := &a.Results[i]
+		s.anonymizeColumns(r.Columns)
+		sortArrays(r.Rows)
+		r.Status &^= optimizerFlags
+		if r.Err != nil {
+			r.Err.Message = s.anonymous(r.Err.Message)
+		}
+	}
+	if a.Prepare != nil {
+		s.anonymizeColumns(a.Prepare.Columns)
+		if a.Prepare.Err != nil {
+			a.Prepare.Err.Message = s.anonymous(a.Prepare.Err.Message)
+		}
+	}
+	return a
+}
+
+// sortArrays sorts the elements of JSON arrays: JSON_ARRAYAGG gives them in any order, on two plaintext databases too.
+func sortArrays(rows [][]client.Value) {
+	for _, row := range rows {
+		for i, v := range row {
+			var elements []json.RawMessage
+			if !strings.HasPrefix(v.Data, "[") || json.Unmarshal([]byte(v.Data), &elements) != nil {
+				continue
+			}
+			slices.SortFunc(elements, func(a, b json.RawMessage) int { return bytes.Compare(a, b) })
+			row[i].Data = string(bytes.Join(rawBytes(elements), []byte(",")))
+		}
+	}
+}
+
+func rawBytes(elements []json.RawMessage) [][]byte {
+	out := make([][]byte, len(elements))
+	for i, e := range elements {
+		out[i] = e
+	}
+	return out
+}
+
+func (s side) anonymous(text string) string { return strings.ReplaceAll(text, s.database, "db") }
+
+func (s side) anonymizeColumns(columns []client.Column) {
+	for i := range columns {
+		columns[i].Schema = s.anonymous(columns[i].Schema)
+	}
+}
+
+// pair is a plaintext session and one through the proxy.
+type pair struct {
+	plain, sealed side
+	gaps          map[string]bool // "ID PHI-nnnn"
+}
+
+// run runs a statement through the proxy, then, unless it was refused, on the plaintext database, and compares.
+func (p *pair) run(t *testing.T, st statement, prepare bool) {
+	t.Helper()
+	do := func(s side) answer { return s.runText(t, st.sql) }
+	if prepare {
+		sql, params := parameterize(t, st.sql)
+		do = func(s side) answer { return s.runPrepared(t, sql, params) }
+	}
+	got := do(p.sealed)
+	if fault, refused := got.refused(); refused {
+		p.gaps[st.id+" "+fault] = true
+		return
+	}
+	if diff := cmp.Diff(do(p.plain), got); diff != "" {
+		t.Errorf("%s: plaintext database (-), through phiproxy (+)\n%.1500s\n%s", st.id, st.sql, diff)
+	}
+}
+
+// newPair makes the two databases with the same data: the plaintext one directly, the other through the proxy.
+func newPair(t *testing.T, s *servers.Server, name string) *pair {
+	t.Helper()
+	plain, sealed := name+"_plain", name+"_enc"
+	if err := harness.CreateDatabase(s, plain); err != nil {
+		t.Fatal(err)
+	}
+	proxy := startProxy(t, harness.Options{Server: s, Database: sealed})
+	p := &pair{
+		plain: side{conn: direct(t, s, plain), database: plain}, sealed: side{conn: app(t, proxy), database: sealed},
+		gaps: map[string]bool{},
+	}
+	p.load(t, "--users", "5", "--cases", "12")
+	return p
+}
+
+// load gives both sides the same data and the same clock.
+func (p *pair) load(t *testing.T, seedArgs ...string) {
+	t.Helper()
+	seed, err := harness.Seed(seedArgs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []side{p.plain, p.sealed} {
+		exec(t, s.conn, "SET NAMES utf8mb4", "SET timestamp=1763120000")
+		if err := harness.Load(s.conn, seed); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestDifferentialSurgiCase(t *testing.T) {
+	onEach(t, servers.Kinds(), func(t *testing.T, s *servers.Server) {
+		for _, prepare := range []bool{false, true} {
+			name := map[bool]string{false: "text", true: "prepared"}[prepare]
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				p := newPair(t, s, "surgicase_"+name)
+				for _, st := range surgicase(t) {
+					p.run(t, st, prepare)
+				}
+				checkGaps(t, fmt.Sprintf("%s-%s", s.Kind, name), p.gaps)
+			})
+		}
+	})
+}
+
+// The comparison itself must be calm: two plaintext databases give equal answers.
+func TestDifferentialControl(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := &pair{gaps: map[string]bool{}}
+		for name, to := range map[string]*side{"control_a": &p.plain, "control_b": &p.sealed} {
+			if err := harness.CreateDatabase(s, name); err != nil {
+				t.Fatal(err)
+			}
+			*to = side{conn: direct(t, s, name), database: name}
+		}
+		p.load(t, "--users", "5", "--cases", "12")
+		for _, st := range surgicase(t) {
+			p.run(t, st, false)
+			p.run(t, st, true)
+		}
+	})
+}
+
+// checkGaps compares the refusals of a run with the golden list of its kind.
+func checkGaps(t *testing.T, name string, gaps map[string]bool) {
+	t.Helper()
+	path := "testdata/gaps/" + name + ".txt"
+	got := strings.Join(slices.Sorted(maps.Keys(gaps)), "\n")
+	if got != "" {
+		got += "\n"
+	}
+	t.Logf("%d statements refused", len(gaps))
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("refusals, wanted (-) and got (+); go test -update accepts them\n%s", diff)
+	}
+}
