@@ -135,8 +135,9 @@ type Log struct {
 type Limits struct {
 	MaxConnections int      `yaml:"max_connections" default:"10000" min:"1" doc:"Client connections at a time; one more is answered with error 1040."`
 	MaxStatement   Size     `yaml:"max_statement" default:"64MiB" min:"1024" doc:"Longest statement that names a protected table. Others are relayed whatever their length."`
-	LoginTimeout   Duration `yaml:"login_timeout" default:"30s" doc:"Longest time from connecting to being logged in."`
+	LoginTimeout   Duration `yaml:"login_timeout" default:"10s" doc:"Longest time from connecting to being logged in."`
 	LookupRows     int      `yaml:"lookup_rows" default:"10000" min:"1" doc:"Most rows that one UPDATE of protected columns may change."`
+	LookupBytes    Size     `yaml:"lookup_bytes" default:"64MiB" min:"65536" doc:"Most bytes of rows that the proxy reads into memory for one statement."`
 	Shapes         int      `yaml:"shapes" default:"10000" min:"16" doc:"Statement plans kept in memory."`
 	DrainTimeout   Duration `yaml:"drain_timeout" default:"30s" doc:"After SIGTERM, how long running transactions may take to finish."`
 }

@@ -1,0 +1,19 @@
+# phiproxy as a static binary in an image without a shell, run by a user without rights.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/ ./cmd/phiproxy ./cmd/kms-emulator
+
+# For development and tests only: a stand-in for AWS KMS. `docker build --target kms-emulator .`
+FROM gcr.io/distroless/static-debian12:nonroot AS kms-emulator
+COPY --from=build /out/kms-emulator /kms-emulator
+EXPOSE 8080
+ENTRYPOINT ["/kms-emulator"]
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build /out/phiproxy /phiproxy
+EXPOSE 3307 8306
+ENTRYPOINT ["/phiproxy"]
+CMD ["serve", "--config", "/etc/phiproxy/phiproxy.yaml"]

@@ -1,0 +1,62 @@
+# make demo   the whole product on this machine, without any server
+# make test   everything that must hold; installs the servers and drivers it needs (Debian, root)
+# make help   the rest
+
+GO      ?= go
+TIMEOUT ?= 30m
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo setup test lint fmt vet staticcheck noskip unit race fuzz vuln docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/phiproxy and bin/kms-emulator, static and reproducible
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+demo: build ## embedded database, proxy and admin port on this machine, with a tour
+	@exec bin/phiproxy demo
+
+setup: ## install the servers and drivers that the tests need
+	e2e/setup.sh
+
+test: setup lint ## everything: setup, lint, all tests
+	$(GO) test -timeout $(TIMEOUT) ./...
+
+unit: ## tests that need no server
+	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v /e2e)
+
+lint: fmt vet staticcheck noskip ## gofmt, go vet, staticcheck, no skipped tests
+
+fmt:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w $$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+
+noskip:
+	@if grep -rnE '\bt\.Skip(Now|f)?\(' --include='*_test.go' .; then echo 'a test may not skip itself: what it needs is installed by make setup'; exit 1; fi
+
+race: ## all tests under the race detector (needs a C compiler)
+	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+vuln: ## known vulnerabilities in what the binaries call (needs the network)
+	$(GO) tool govulncheck ./...
+
+docs: ## write the generated documents
+	$(GO) test ./config -run Reference -update
+
+clean: ## remove what was built
+	rm -rf bin
