@@ -13,6 +13,8 @@ type Metrics struct {
 	relayed prometheus.Counter // statements relayed as bytes
 	direct  prometheus.Counter // statements run with edits
 	lookup  prometheus.Counter // statements that read rows first
+	seals   prometheus.Counter // protected values encrypted
+	opens   prometheus.Counter // protected values decrypted
 	faults  *prometheus.CounterVec
 	ends    map[fault.Culprit]prometheus.Counter
 }
@@ -22,6 +24,9 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	statements := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "phiproxy_statements_total", Help: "Statements by what became of them.",
 	}, []string{"verdict"})
+	values := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "phiproxy_values_total", Help: "Protected values sealed and opened.",
+	}, []string{"operation"})
 	ends := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "phiproxy_sessions_closed_total", Help: "Ended client connections by the side they are blamed on.",
 	}, []string{"culprit"})
@@ -32,6 +37,8 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		relayed: statements.WithLabelValues("relay"),
 		direct:  statements.WithLabelValues("direct"),
 		lookup:  statements.WithLabelValues("lookup"),
+		seals:   values.WithLabelValues("seal"),
+		opens:   values.WithLabelValues("open"),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "phiproxy_faults_total", Help: "Errors of the proxy's own that clients were told, by id (docs/errors.md).",
 		}, []string{"id"}),
@@ -41,7 +48,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		m.ends[c] = ends.WithLabelValues(string(c))
 	}
 	if registry != nil {
-		registry.MustRegister(statements, ends, m.open, m.faults)
+		registry.MustRegister(statements, values, ends, m.open, m.faults)
 	}
 	return m
 }
@@ -53,6 +60,10 @@ var culprits = [...]fault.Culprit{
 func (m *Metrics) fault(f *fault.Fault) { m.faults.WithLabelValues(f.ID).Inc() }
 
 func (m *Metrics) closed(c fault.Culprit) { m.ends[c].Inc() }
+
+func (m *Metrics) sealed() { m.seals.Inc() }
+
+func (m *Metrics) opened(values int) { m.opens.Add(float64(values)) }
 
 func (m *Metrics) planned(st *rewrite.Statement) {
 	switch st.Verdict {

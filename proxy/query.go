@@ -20,7 +20,7 @@ type answer struct {
 // send writes a command of the proxy's own to the backend. The next read of the backend flushes it.
 func (s *session) send(command byte, body []byte) error {
 	s.backend.ResetSequence()
-	return s.backend.WritePacket(append([]byte{command}, body...))
+	return s.backend.WriteCommand(command, body)
 }
 
 // query runs a statement of the proxy's own and returns its answer. An error of the server is a *serverError; more

@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"phiproxy/keys"
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
 )
@@ -43,6 +44,14 @@ type Config struct {
 	Limits  Limits
 	Log     *zap.Logger
 	Metrics *Metrics // nil: not measured
+}
+
+// Keys finds the data keys of owners; *keys.Ring is one. The context may carry the actor for the audit trail.
+type Keys interface {
+	// ForRead returns every key of an owner that opens stored values.
+	ForRead(ctx context.Context, owner string) (*keys.OwnerKeys, error)
+	// ForWrite returns an owner's keys for sealing, making a first one when the ring is configured to.
+	ForWrite(ctx context.Context, owner string) (*keys.OwnerKeys, error)
 }
 
 // Limits bound what clients can make the server hold. A zero field means its default.

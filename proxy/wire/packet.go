@@ -111,11 +111,33 @@ func (c *Conn) WritePacket(payload []byte) error {
 	}
 }
 
+// WriteCommand writes the packet of a command byte and its body, which is not copied into one piece first.
+func (c *Conn) WriteCommand(command byte, body []byte) error {
+	n := min(len(body), MaxFragment-1)
+	if err := c.writeHeader(1 + n); err != nil {
+		return err
+	}
+	if err := c.write([]byte{command}); err != nil {
+		return err
+	}
+	if err := c.write(body[:n]); err != nil {
+		return err
+	}
+	if n < MaxFragment-1 {
+		return nil
+	}
+	return c.WritePacket(body[n:])
+}
+
 func (c *Conn) writeFragment(p []byte) error {
-	h := [headerSize]byte{byte(len(p)), byte(len(p) >> 8), byte(len(p) >> 16), c.seq}
-	c.seq++
-	if err := c.write(h[:]); err != nil {
+	if err := c.writeHeader(len(p)); err != nil {
 		return err
 	}
 	return c.write(p)
+}
+
+func (c *Conn) writeHeader(n int) error {
+	h := [headerSize]byte{byte(n), byte(n >> 8), byte(n >> 16), c.seq}
+	c.seq++
+	return c.write(h[:])
 }

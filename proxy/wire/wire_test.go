@@ -116,6 +116,23 @@ func TestWritePacketSplits(t *testing.T) {
 	}
 }
 
+func TestWriteCommandIsOnePacket(t *testing.T) {
+	for _, n := range lengths() {
+		s := &stream{}
+		c := New(s, "client", testLimit)
+		body := pattern(n)
+		if err := c.WriteCommand(3, body); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(s.out.Bytes(), frame(append([]byte{3}, body...), 0)) {
+			t.Fatalf("length %d: wrong bytes", n)
+		}
+	}
+}
+
 // pair returns two legs: what is passed from the first shows in the out buffer of the second.
 func pair(in []byte, chunk int) (from *Conn, to *stream) {
 	to = &stream{chunk: 1}
