@@ -1,0 +1,160 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+
+	"phiproxy/crypto/envelope"
+	"phiproxy/keys"
+	"phiproxy/rewrite"
+	"phiproxy/rewrite/fault"
+)
+
+// Keys finds the data keys of owners; keys.Ring is one. The context names the actor for the audit trail.
+type Keys interface {
+	ForRead(ctx context.Context, owner string) (*keys.OwnerKeys, error)
+	ForWrite(ctx context.Context, owner string) (*keys.OwnerKeys, error)
+	// Refresh asks the store again, for a value whose key id is not among the owner's keys: another proxy may have made
+	// that key a moment ago.
+	Refresh(ctx context.Context, owner string) (*keys.OwnerKeys, error)
+}
+
+// openOwners is how many owners a statement remembers between its rows.
+const openOwners = 64
+
+// opener opens the stored values of one statement. It is a result.Opener.
+type opener struct {
+	s      *session
+	owners map[string]*openOwner
+	last   *openOwner
+}
+
+// openOwner is what opening one owner's values takes.
+type openOwner struct {
+	name     string
+	keys     *keys.OwnerKeys
+	contexts []columnContext
+}
+
+type columnContext struct {
+	id      string
+	context envelope.Context
+}
+
+func (s *session) newOpener() *opener { return &opener{s: s} }
+
+// open returns the plaintext of one stored value.
+func (s *session) open(t *rewrite.Table, column int, owner, stored []byte) ([]byte, error) {
+	return s.newOpener().Open(nil, &rewrite.Output{Table: t, Column: column}, owner, stored)
+}
+
+// Open appends the plaintext of a stored value to dst.
+func (o *opener) Open(dst []byte, out *rewrite.Output, owner, stored []byte) ([]byte, error) {
+	switch {
+	case len(stored) == 0:
+		return dst, nil
+	case !envelope.IsEnvelope(stored):
+		return o.openPlain(dst, out, owner, stored)
+	case owner == nil:
+		return dst, fault.Unowned.With("%s", place(out))
+	}
+	id, ok := envelope.Parse(stored)
+	if !ok {
+		return dst, fault.Tampered.With("%s: form", place(out))
+	}
+	who, err := o.owner(owner)
+	if err != nil {
+		return dst, err
+	}
+	key := who.keys.Find(id)
+	if key == nil {
+		if key, err = o.lateKey(who, id); err != nil {
+			return dst, err
+		}
+	}
+	if key == nil {
+		return dst, fault.Foreign.With("%s, owner %q, key id %x", place(out), owner, id)
+	}
+	plain, err := envelope.Open(dst, key, who.context(out.Table.Columns[out.Column].Protected.ID), stored)
+	if err != nil {
+		return dst, fault.Tampered.With("%s, owner %q, key id %x", place(out), owner, id)
+	}
+	o.s.srv.cfg.Metrics.opened()
+	return plain, nil
+}
+
+func place(out *rewrite.Output) string {
+	return out.Table.Schema + "." + out.Table.Name + "." + out.Table.Columns[out.Column].Name
+}
+
+// lateKey looks for a key that another proxy made after this one read the owner's keys.
+func (o *opener) lateKey(who *openOwner, id envelope.KeyID) (*envelope.Key, error) {
+	k, err := o.s.srv.cfg.Keys.Refresh(o.s.keyContext(), who.name)
+	if err != nil {
+		return nil, keyFault(err)
+	}
+	who.keys = k
+	return k.Find(id), nil
+}
+
+// openPlain reads a value that is no envelope: a literal of the statement, or what a table holds while it is migrating,
+// which is a value of the guide's format or plaintext.
+func (o *opener) openPlain(dst []byte, out *rewrite.Output, owner, stored []byte) ([]byte, error) {
+	if !out.Table.Migrating {
+		if out.Wrapped != nil && out.Wrapped.Has(stored) {
+			return append(dst, stored...), nil
+		}
+		return dst, fault.Plain.With("%s", place(out))
+	}
+	if owner == nil || !envelope.LooksLegacy(stored) {
+		return append(dst, stored...), nil
+	}
+	who, err := o.owner(owner)
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f) && f.Fault == fault.KeyMissing:
+		return append(dst, stored...), nil // nothing can have been sealed for this owner
+	case err != nil:
+		return dst, err
+	}
+	for _, key := range who.keys.All() {
+		if plain, err := envelope.OpenLegacy(dst, key, stored); err == nil {
+			o.s.srv.cfg.Metrics.opened()
+			return plain, nil
+		}
+	}
+	return append(dst, stored...), nil
+}
+
+// owner returns the owner's keys; rows of one owner often follow each other.
+func (o *opener) owner(name []byte) (*openOwner, error) {
+	if o.last != nil && o.last.name == string(name) {
+		return o.last, nil
+	}
+	if who := o.owners[string(name)]; who != nil {
+		o.last = who
+		return who, nil
+	}
+	k, err := o.s.srv.cfg.Keys.ForRead(o.s.keyContext(), string(name))
+	if err != nil {
+		return nil, keyFault(err)
+	}
+	if o.owners == nil || len(o.owners) >= openOwners {
+		o.owners = make(map[string]*openOwner)
+	}
+	who := &openOwner{name: string(name), keys: k}
+	o.owners[who.name] = who
+	o.last = who
+	return who, nil
+}
+
+func (w *openOwner) context(columnID string) envelope.Context {
+	for i := range w.contexts {
+		if w.contexts[i].id == columnID {
+			return w.contexts[i].context
+		}
+	}
+	c := envelope.NewContext(columnID, w.name)
+	w.contexts = append(w.contexts, columnContext{columnID, c})
+	return c
+}
