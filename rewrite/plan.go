@@ -42,8 +42,9 @@ type Plan struct {
 	Touches []Touch
 	Writes  bool // INSERT, REPLACE, UPDATE
 
-	write *writePlan // set when values are written to protected columns; see write.go
-	edits []edit     // fixed text put in or taken out by token index, see edit.go
+	write   *writePlan  // set when values are written to protected columns; see write.go
+	edits   []edit      // fixed text put in or taken out by token index, see edit.go
+	wrapped []boundWrap // outputs whose literals each text has its own of
 }
 
 // Output is one column of a result set.
@@ -109,7 +110,7 @@ type Statement struct {
 	Tokens []token.Token // of SQL, comments and white space left out
 }
 
-// SealFunc appends to dst the SQL literal to store for a cell ("x'..'", "NULL", "''").
+// SealFunc appends to dst the SQL literal to store for a cell ("x'..'", "NULL", "”").
 type SealFunc func(dst []byte, c Cell) ([]byte, error)
 
 // Planner plans statements against one schema snapshot. It is safe for concurrent use.

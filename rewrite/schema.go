@@ -1,6 +1,10 @@
 package rewrite
 
-import "phiproxy/rewrite/logical"
+import (
+	"strings"
+
+	"phiproxy/rewrite/logical"
+)
 
 // Flavor is the family of the backend server. It decides how executable comments and a few statements read.
 type Flavor uint8
@@ -72,14 +76,28 @@ type Protected struct {
 	Collation  string
 }
 
+// fold makes names comparable as the server does: without regard to case. Beside ASCII it knows the four letters that
+// some server's tables take for ASCII ones: \u0130 and \u0131 for i, \u017f for s, the Kelvin sign for k. Configured names
+// are ASCII, so folding no more than that is exact for them and harmless for others.
 func fold(s string) string {
-	// Schema and table names are compared by the server in utf8mb3_general_ci when it folds them; ASCII is all that
-	// configured names may hold, so folding ASCII is exact for them and harmless for others.
-	b := []byte(s)
-	for i, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			b[i] = c + 'a' - 'A'
+	plain := true
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' || c >= 0x80 {
+			plain = false
+			break
 		}
+	}
+	if plain {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for _, r := range []byte(foldLetters.Replace(s)) {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		b = append(b, r)
 	}
 	return string(b)
 }
+
+var foldLetters = strings.NewReplacer("\u0130", "i", "\u0131", "i", "\u017f", "s", "\u212a", "k")

@@ -30,7 +30,7 @@ var (
 	Dynamic      = refusal("PHI-1123", "SQL text that is built at run time cannot be checked; PREPARE works from a string literal whose statement needs no sealing or opening")
 	Compound     = refusal("PHI-1124", "compound statements outside routines cannot name a protected table or build SQL at run time; send the statements one by one")
 	SetFor       = refusal("PHI-1125", "SET STATEMENT ... FOR cannot run a statement that names a protected table; send the statement alone")
-	Charset      = &Fault{"PHI-1126", 1115, "42000", "the character sets gbk, big5, sjis, cp932 and gb18030, and any that is not named literally, cannot be chosen; use utf8mb4", Client}
+	Charset      = &Fault{"PHI-1126", 1115, "42000", "the character sets gbk, big5, sjis, cp932 and gb18030 cannot be chosen, because a byte of their characters can be a quote or a backslash; use utf8mb4", Client}
 	Multi        = refusal("PHI-1127", "several statements in one text cannot be sent when one names a protected table; send them one by one")
 	BadTokens    = &Fault{"PHI-1128", 1064, "42000", "this statement may name a protected table and holds a comment or literal that could not be read with certainty; remove executable comments and close every quote", Client}
 	SQLMode      = refusal("PHI-1129", "statements that name a protected table cannot be read under the ORACLE family of sql_mode; choose another sql_mode")
@@ -47,6 +47,7 @@ var (
 	Star         = refusal("PHI-1140", "`*` covers a table whose columns phiproxy does not know; list the columns instead")
 	Position     = refusal("PHI-1141", "columns cannot be named by position in a query that expands `*` over a derived table with protected columns; name them")
 	Natural      = refusal("PHI-1142", "NATURAL JOIN cannot be used with this protected table; write the join condition")
+	Unnamed      = refusal("PHI-1143", "an expression of the select list that phiproxy must rewrite needs an alias, or its column would get another name")
 )
 
 func refusal(id, text string) *Fault { return &Fault{id, 1235, "42000", text, Client} }

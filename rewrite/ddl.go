@@ -1,0 +1,137 @@
+package rewrite
+
+import "phiproxy/rewrite/fault"
+
+// planDefinition plans CREATE and ALTER.
+func (u *unit) planDefinition() (*Plan, *fault.Error) {
+	object, at := u.object()
+	switch object {
+	case "VIEW":
+		return u.planView(at)
+	case "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE":
+		if u.namesAny(at) || u.buildsSQL(at) {
+			return nil, fault.StoredCode.With("%s", object)
+		}
+		return relay("names no protected table"), nil
+	}
+	if !u.namesAny(at) {
+		return relay("names no protected table"), nil
+	}
+	switch object {
+	case "TABLE":
+		return u.planTable(at + 1)
+	case "USER", "ROLE", "DATABASE", "SCHEMA", "SERVER", "TABLESPACE":
+		return relay("names no table"), nil
+	}
+	return nil, fault.SchemaChange.With("%s", object)
+}
+
+// object is the kind of thing that a CREATE or ALTER statement defines, and its token.
+func (u *unit) object() (string, int) {
+	kinds := []string{"TABLE", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE", "INDEX", "USER", "ROLE", "DATABASE",
+		"SCHEMA", "SERVER", "TABLESPACE", "SEQUENCE"}
+	for i := 1; i < u.end; i++ {
+		for _, k := range kinds {
+			if u.is(i, k) {
+				return k, i
+			}
+		}
+		if u.op(i, "(") { // behind the name: not reached by any statement that the servers know
+			break
+		}
+	}
+	return "", 1
+}
+
+// planView plans CREATE VIEW and ALTER VIEW: a view may not read a protected table, since its columns' types would be
+// the stored ones and its text is beyond a plan's reach.
+func (u *unit) planView(at int) (*Plan, *fault.Error) {
+	if !u.namesAny(at) {
+		return relay("names no protected table"), nil
+	}
+	if t, err := u.protectedAt(at + 1); err != nil || t != nil {
+		return nil, fault.StoredCode.With("view of a protected table's name")
+	}
+	as := u.find(at, "AS")
+	if as < 0 {
+		return nil, fault.StoredCode.With("VIEW")
+	}
+	inner := u.from(as + 1)
+	p, err := inner.plan()
+	if err != nil || p.Verdict != Relay || inner.touched {
+		return nil, fault.StoredCode.With("VIEW")
+	}
+	return relay("the view reads no protected table"), nil
+}
+
+// planTable plans CREATE TABLE and ALTER TABLE that hold a protected table's name, beginning behind TABLE.
+func (u *unit) planTable(i int) (*Plan, *fault.Error) {
+	for u.is(i, "IF", "NOT", "EXISTS") {
+		i++
+	}
+	target, err := u.protectedAt(i)
+	if err != nil {
+		return nil, err
+	}
+	_, _, next, _ := u.table(i)
+	if target != nil {
+		if u.is(0, "ALTER") && u.is(next, "DISABLE", "ENABLE") && u.is(next+1, "KEYS") && next+2 == u.end {
+			return relay("moves no value of a protected column"), nil
+		}
+		return nil, fault.SchemaChange.With("TABLE")
+	}
+	return u.planOtherTable(next)
+}
+
+// planOtherTable plans the definition of a table that is not protected: it may refer to a protected one by foreign keys
+// on unprotected columns, and may have columns of its name.
+func (u *unit) planOtherTable(i int) (*Plan, *fault.Error) {
+	if u.hasWord(i, "SELECT", "LIKE", "WITH", "VALUES", "TABLE", "UNION") {
+		return nil, fault.CopyTable.With("definition from another table")
+	}
+	for _, m := range u.mentions(i) {
+		t, err := u.protectedAt(m)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case t == nil && u.is(m-1, "REFERENCES"):
+		case u.op(m-1, "."), u.op(m+1, "."): // other.cases, cases.something
+			if !u.is(m-3, "REFERENCES") && !u.is(m-1, "REFERENCES") {
+				return nil, fault.SchemaChange.With("qualified name")
+			}
+		case u.is(m-1, "TO", "AS", "RENAME"):
+			return nil, fault.SchemaChange.With("RENAME")
+		}
+	}
+	for k := i; k < u.end; k++ {
+		if u.is(k, "REFERENCES") {
+			if err := u.references(k + 1); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return relay("the definition holds no value of a protected column"), nil
+}
+
+// references refuses a foreign key on a sealed column: sealed values are never equal.
+func (u *unit) references(i int) *fault.Error {
+	t, err := u.protectedAt(i)
+	if err != nil || t == nil {
+		return err
+	}
+	_, _, next, _ := u.table(i)
+	for next++; next < u.end && !u.op(next, ")"); next++ {
+		if name, ok := u.name(next); ok && u.planner.names.columns[fold(name)] {
+			return fault.SchemaChange.With("foreign key on a protected column")
+		}
+	}
+	return nil
+}
+
+func (u *unit) planRename() (*Plan, *fault.Error) {
+	if u.is(1, "USER") {
+		return relay("names no table"), nil
+	}
+	return nil, fault.SchemaChange.With("RENAME")
+}

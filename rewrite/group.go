@@ -1,0 +1,157 @@
+package rewrite
+
+import (
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"phiproxy/rewrite/fault"
+)
+
+// group checks GROUP BY. A sealed value differs at each sealing, so that groups are right only when the table's whole
+// primary key is among them: then the value adds nothing.
+func (q *selecting) group() *fault.Error {
+	if q.s.GroupBy == nil {
+		return nil
+	}
+	q.keyed = map[instance]map[int]bool{}
+	var protected []column
+	for _, item := range q.s.GroupBy.Items {
+		c, err := q.grouped(item.Expr)
+		if err != nil {
+			return err
+		}
+		if c.kind == sealed || c.kind == flagged {
+			protected = append(protected, c)
+			if !q.covers(c.origin) && q.sorted() {
+				return one(c.kind, fault.GroupBy).With("the server sorts by a protected column before the primary key")
+			}
+		}
+	}
+	for _, c := range protected {
+		if !q.covers(c.origin) {
+			return one(c.kind, fault.GroupBy).With("the primary key is not in GROUP BY")
+		}
+	}
+	if q.s.GroupBy.Rollup && (len(protected) > 0 || q.outputs(sealed) || q.outputs(flagged)) {
+		return fault.Rollup.With("WITH ROLLUP")
+	}
+	return nil
+}
+
+// sorted reports whether GROUP BY decides the order of rows: MariaDB sorts by it unless ORDER BY is there.
+func (q *selecting) sorted() bool { return q.r.u.schema.Flavor != MySQL && q.s.OrderBy == nil }
+
+func (q *selecting) outputs(k kind) bool {
+	for _, o := range q.leaf.outputs {
+		if o.kind == k {
+			return true
+		}
+	}
+	return false
+}
+
+// grouped resolves one item of GROUP BY and notes the base column that it is.
+func (q *selecting) grouped(e ast.ExprNode) (column, *fault.Error) {
+	var c column
+	var err *fault.Error
+	switch e := bare(e).(type) {
+	case *ast.PositionExpr:
+		c, err = q.position(e, q.leaf.outputs)
+	case *ast.ColumnNameExpr:
+		c.origin, err = q.groupColumn(q.r.reference(e.Name))
+	default:
+		return c, q.r.check(e, q.sc, clause{reason: fault.GroupBy, aliases: true})
+	}
+	if err == nil && c.table != nil && c.root != nil && c.wrapped == nil {
+		in := instance{c.via, c.root}
+		if q.keyed[in] == nil {
+			q.keyed[in] = map[int]bool{}
+		}
+		q.keyed[in][c.column] = true
+	}
+	return c, err
+}
+
+// groupColumn resolves a name in GROUP BY, where columns of the tables come before names of the select list. A name that
+// means different columns in the two is not counted as a part of a key.
+func (q *selecting) groupColumn(ref reference) (origin, *fault.Error) {
+	o, err := q.r.resolve(ref, q.sc, true)
+	if err != nil || o.kind != plain {
+		return o, err
+	}
+	found, unsure := q.sc.lookup(ref.named, true)
+	for _, c := range found {
+		if unsure || c.table != o.table || c.column != o.column {
+			return origin{}, nil
+		}
+	}
+	return o, nil
+}
+
+// covers reports whether GROUP BY holds the whole primary key of the base table that a column comes from.
+func (q *selecting) covers(o origin) bool {
+	if o.table == nil || o.root == nil || len(o.table.PrimaryKey) == 0 {
+		return false
+	}
+	have := q.keyed[instance{o.via, o.root}]
+	for _, c := range o.table.PrimaryKey {
+		if !have[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// position resolves an output named by its number.
+func (q *selecting) position(e *ast.PositionExpr, outputs []output) (column, *fault.Error) {
+	if q.block.starHidden {
+		return column{}, fault.Position.With("hidden columns in `*`")
+	}
+	return at(e, outputs), nil
+}
+
+func at(e *ast.PositionExpr, outputs []output) column {
+	if e.N < 1 || e.N > len(outputs) {
+		return column{} // the server will say so
+	}
+	return outputs[e.N-1].column
+}
+
+// order checks ORDER BY.
+func (q *selecting) order() *fault.Error {
+	return q.r.ordering(q.s.OrderBy, q.sc, q.leaf.outputs, q.block.starHidden)
+}
+
+// ordering checks an ORDER BY whose outputs are given.
+func (r *resolver) ordering(by *ast.OrderByClause, sc *scope, outputs []output, shifted bool) *fault.Error {
+	if by == nil {
+		return nil
+	}
+	for _, item := range by.Items {
+		var o origin
+		var ref reference
+		var err *fault.Error
+		switch e := bare(item.Expr).(type) {
+		case *ast.PositionExpr:
+			if shifted {
+				return fault.Position.With("hidden columns in `*`")
+			}
+			o, ref.at = at(e, outputs).origin, -1
+		case *ast.ColumnNameExpr:
+			ref = r.reference(e.Name)
+			o, err = r.resolve(ref, sc, true)
+		default:
+			err = r.check(e, sc, clause{reason: fault.OrderBy, aliases: true})
+		}
+		switch {
+		case err != nil:
+			return err
+		case o.kind == sealed:
+			return fault.OrderBy.With("column %s", o.table.Columns[o.column].Name)
+		case o.kind == flagged && ref.at < 0:
+			return fault.Flag.With("ORDER BY position")
+		case o.kind == flagged:
+			r.edit(ref.at, ref.end, "NULL") // all rows are equal in it; a 0 would be a position
+		}
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package rewrite
+
+import (
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
+
+	"phiproxy/rewrite/token"
+)
+
+// keywords are the words that the parser's grammar knows, in upper case. Never written after it is built.
+var keywords = func() map[string]bool {
+	m := make(map[string]bool, len(parser.Keywords))
+	for _, k := range parser.Keywords {
+		m[strings.ToUpper(k.Word)] = true
+	}
+	return m
+}()
+
+// parserMode is the part of sql_mode that changes the tree of a parse text. Quoting and escapes are gone from it.
+func parserMode(m token.Mode) mysql.SQLMode {
+	var mode mysql.SQLMode
+	for _, f := range []struct {
+		ours   token.Mode
+		theirs mysql.SQLMode
+	}{
+		{token.PipesAsConcat, mysql.ModePipesAsConcat},
+		{token.IgnoreSpace, mysql.ModeIgnoreSpace},
+		{token.HighNotPrecedence, mysql.ModeHighNotPrecedence},
+	} {
+		if m&f.ours != 0 {
+			mode |= f.theirs
+		}
+	}
+	return mode
+}

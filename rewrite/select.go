@@ -1,0 +1,148 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+
+	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/logical"
+	"phiproxy/rewrite/token"
+)
+
+// planSelect plans SELECT, TABLE and VALUES.
+func (u *unit) planSelect() (*Plan, *fault.Error) {
+	if u.is(0, "TABLE") && u.schema.Flavor == MariaDB {
+		return relay("the server does not know TABLE statements and will say so"), nil
+	}
+	pieces, into := u.withoutInto(u.withoutJSONTable(u.pieces()))
+	pr, err := u.parse(pieces)
+	if err != nil {
+		return nil, err
+	}
+	r := newResolver(pr)
+	b, err := r.query(pr.stmt, nil, nil, asResult)
+	if err != nil {
+		return nil, err
+	}
+	if into && b.has(sealed) {
+		return nil, fault.Into.With("INTO @variable")
+	}
+	if into && b.has(flagged) {
+		return nil, fault.Flag.With("INTO @variable")
+	}
+	return r.finish(b, "")
+}
+
+// planWith plans a statement behind a WITH clause.
+func (u *unit) planWith() (*Plan, *fault.Error) {
+	switch i := u.find(1, "SELECT", "TABLE", "VALUES", "UPDATE", "DELETE", "INSERT", "REPLACE"); {
+	case u.is(i, "UPDATE"):
+		return planUpdate(u)
+	case u.is(i, "DELETE"):
+		return planDelete(u)
+	case u.is(i, "INSERT", "REPLACE"):
+		return planInsert(u)
+	}
+	return u.planSelect()
+}
+
+// withoutInto takes `INTO @a, @b` out of the pieces.
+func (u *unit) withoutInto(pieces []piece) ([]piece, bool) {
+	at := u.find(0, "INTO")
+	if at < 0 || u.toks[at+1].Kind != token.UserVar {
+		return pieces, false
+	}
+	end := at + 2
+	for u.op(end, ",") && u.toks[end+1].Kind == token.UserVar {
+		end += 2
+	}
+	return cut(pieces, at, end), true
+}
+
+// withoutJSONTable puts a name in the place of JSON_TABLE(..), a table of unknown columns to us. Names of protected
+// columns inside stay unaccounted for.
+func (u *unit) withoutJSONTable(pieces []piece) []piece {
+	for i := u.end - 2; i >= 0; i-- {
+		if u.is(i, "JSON_TABLE") && u.op(i+1, "(") {
+			pieces = cut(pieces, i+1, u.closing(i+1)+1)
+			k := slices.IndexFunc(pieces, func(p piece) bool { return p.tok == i })
+			pieces[k].text = "`" + string(tag) + "json_table`"
+		}
+	}
+	return pieces
+}
+
+// closing is the token of the parenthesis that closes the one at token i.
+func (u *unit) closing(i int) int {
+	depth := 0
+	for ; i < u.end; i++ {
+		switch {
+		case u.op(i, "("):
+			depth++
+		case u.op(i, ")"):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return u.end - 1
+}
+
+// cut takes the tokens [from, to) out of the pieces.
+func cut(pieces []piece, from, to int) []piece {
+	return slices.DeleteFunc(pieces, func(p piece) bool { return from <= p.tok && p.tok < to })
+}
+
+// finish makes the plan of a statement that has been resolved; b is its result set, nil without one.
+func (r *resolver) finish(b *block, why string) (*Plan, *fault.Error) {
+	if err := r.accounted(); err != nil {
+		return nil, err
+	}
+	p := &Plan{Verdict: Relay, Why: why, edits: r.edits}
+	if b != nil && (b.protected() || b.starHidden) {
+		p.show(b)
+	}
+	switch {
+	case p.Outputs != nil:
+		p.Verdict, p.Why = Direct, "protected columns are only shown: each row's owner is asked for, values are opened as rows pass"
+	case len(p.edits) > 0:
+		p.Verdict, p.Why = Direct, "the encryption flag counts as 0"
+	case why == "" && !r.u.touched:
+		p.Why = "reads no protected table"
+	case why == "":
+		p.Why = "needs no value of a protected column"
+	}
+	return p, nil
+}
+
+// show describes the outputs of a result set.
+func (p *Plan) show(b *block) {
+	p.Outputs = make([]Output, len(b.outputs))
+	for i, o := range b.outputs {
+		out := Output{Hidden: o.kind == hidden, Flag: o.kind == flagged}
+		if o.kind == sealed || o.kind == flagged {
+			out.Table, out.Column, out.Owner = o.table, o.column.column, o.ownerAt
+		}
+		if o.kind == sealed {
+			p.Touches = appendTouch(p.Touches, Touch{Table: o.table, Column: out.Column})
+		}
+		if o.wrapped != nil {
+			p.wrapped = append(p.wrapped, boundWrap{output: i, wrapping: *o.wrapped})
+			out.Wrapped = &Wrapped{NotNull: o.wrapped.notNull}
+		}
+		p.Outputs[i] = out
+	}
+}
+
+func appendTouch(touches []Touch, t Touch) []Touch {
+	if slices.Contains(touches, t) {
+		return touches
+	}
+	return append(touches, t)
+}
+
+// isText reports whether a logical type is a character string.
+func isText(t logical.Type) bool {
+	name := t.String()
+	return strings.Contains(name, "char") || strings.HasSuffix(name, "text")
+}

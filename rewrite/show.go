@@ -1,0 +1,118 @@
+package rewrite
+
+import (
+	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/token"
+)
+
+// planShow plans SHOW. Only what prints a protected table's definition needs care.
+func (u *unit) planShow() (*Plan, *fault.Error) {
+	i, full := 1, false
+	for u.is(i, "FULL", "EXTENDED") {
+		full = full || u.is(i, "FULL")
+		i++
+	}
+	switch {
+	case u.is(i, "COLUMNS", "FIELDS") && u.is(i+1, "FROM", "IN"):
+		return u.showColumns(i+2, full)
+	case u.is(i, "CREATE") && u.is(i+1, "TABLE"):
+		return u.showTable(i+2, ShowCreate)
+	}
+	return relay("shows no type of a protected column"), nil
+}
+
+// showColumns plans SHOW COLUMNS FROM t [FROM db] [LIKE 'x'] from the table's name on.
+func (u *unit) showColumns(i int, full bool) (*Plan, *fault.Error) {
+	schema, name, next, ok := u.table(i)
+	if !ok {
+		return nil, fault.Unparsable.With("SHOW COLUMNS")
+	}
+	if u.is(next, "FROM", "IN") {
+		if schema, ok = u.name(next + 1); !ok {
+			return nil, fault.Unparsable.With("SHOW COLUMNS")
+		}
+		next += 2
+	}
+	kind := ShowColumns
+	if full {
+		kind = ShowFullColumns
+	}
+	p, err := u.show(schema, name, kind)
+	if err == nil && p.Show != nil && (u.is(1, "EXTENDED") || u.is(2, "EXTENDED") || u.is(next, "WHERE")) {
+		return nil, fault.ShowFilter.With("SHOW COLUMNS")
+	}
+	return p, err
+}
+
+// showTable plans a statement that shows a table whose name begins at token i.
+func (u *unit) showTable(i int, kind ShowKind) (*Plan, *fault.Error) {
+	schema, name, _, ok := u.table(i)
+	if !ok {
+		return nil, fault.Unparsable.With("table name")
+	}
+	return u.show(schema, name, kind)
+}
+
+func (u *unit) show(schema, name string, kind ShowKind) (*Plan, *fault.Error) {
+	if _, opaque := u.schema.Opaque[u.schema.Key(schema, name)]; opaque && kind != ShowCreate {
+		return nil, fault.Opaque.With("view %s.%s", schema, name)
+	}
+	t, err := u.protected(schema, name)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return relay("the table is not protected"), nil
+	}
+	return &Plan{Verdict: Direct, Why: "the answer shows the logical types of protected columns", Show: &Show{Table: t, Kind: kind}}, nil
+}
+
+// planDescribe plans DESCRIBE of a table, and EXPLAIN of a statement.
+func (u *unit) planDescribe() (*Plan, *fault.Error) {
+	i := 1
+	for {
+		switch {
+		case u.is(i, "ANALYZE", "EXTENDED", "PARTITIONS"):
+			i++
+		case u.is(i, "FORMAT") && u.op(i+1, "="):
+			i += 3
+		case u.is(i, "FOR") && u.is(i+1, "CONNECTION"):
+			return relay("names no table"), nil
+		case u.statement(i):
+			return u.planExplained(i)
+		default:
+			return u.showTable(i, ShowColumns)
+		}
+	}
+}
+
+// planAnalyze plans ANALYZE TABLE, and MariaDB's ANALYZE of a statement, which runs it.
+func (u *unit) planAnalyze() (*Plan, *fault.Error) {
+	i := 1
+	if u.is(i, "FORMAT") && u.op(i+1, "=") {
+		i += 3
+	}
+	if u.statement(i) {
+		return u.planExplained(i)
+	}
+	return relay("moves no value of a protected column"), nil
+}
+
+func (u *unit) statement(i int) bool {
+	return u.is(i, "SELECT", "WITH", "INSERT", "REPLACE", "UPDATE", "DELETE", "VALUES") || u.op(i, "(") ||
+		u.is(i, "TABLE") && u.toks[i+1].Kind != token.EOF
+}
+
+// planExplained plans EXPLAIN of the statement at token i: it is shown as the client wrote it, since neither hidden
+// owners nor the flag's value change how rows are found.
+func (u *unit) planExplained(i int) (*Plan, *fault.Error) {
+	inner := u.from(i)
+	p, err := inner.plan()
+	if err != nil {
+		return nil, err
+	}
+	if p.Verdict != Relay && p.Outputs == nil && !u.is(i, "SELECT") { // ANALYZE runs it as it was written
+		return nil, fault.Explain.With("the statement would be rewritten")
+	}
+	return relay("explains a statement that needs no sealed value"), nil
+}
