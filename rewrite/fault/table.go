@@ -7,5 +7,12 @@ func Table() []*Fault {
 		Mixed, Into, Unknown, NoDatabase, Opaque, SchemaChange, StoredCode, CopyTable, Load, Handler, Dynamic, Compound,
 		SetFor, Charset, Multi, BadTokens, SQLMode, Flag, Recursive, Rollup, OddName, Unsure, Explain, ShowFilter,
 		Statement, Ambiguous, NullDate, Star, Position, Natural, Unnamed,
+
+		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare,
+
+		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyStore,
+
+		TooManyConnections, BackendUnreachable, TLSRequired, DangerousCharset, CommandUnsupported, CommandUnknown, PacketTooLarge,
+		PacketMalformed, ProtocolTooOld, PasswordPath, LocalInfile, SessionCharset, BackendTLS, AnswerTooLarge, ShuttingDown,
 	}
 }
