@@ -40,9 +40,17 @@ func CreateDatabase(s *servers.Server, database string) error {
 
 const comInitDB = 2
 
+// Python is the interpreter that has the drivers: Debian's own unless the environment says otherwise.
+func Python() string {
+	if python := os.Getenv("PHIPROXY_PYTHON"); python != "" {
+		return python
+	}
+	return "/usr/bin/python3"
+}
+
 // Seed is the application's test data as SQL text, the same every time. Arguments are those of seed_data.py.
 func Seed(args ...string) (string, error) {
-	out, err := exec.Command("python3", append([]string{testdata("seed_data.py")}, args...)...).Output()
+	out, err := exec.Command(Python(), append([]string{testdata("seed_data.py")}, args...)...).Output()
 	if err != nil {
 		return "", fmt.Errorf("seed_data.py: %w", err)
 	}

@@ -125,5 +125,6 @@ func (s *Server) logArguments(o Options) []string {
 	if s.Kind == MariaDB {
 		return append(args, "--binlog-annotate-row-events=ON")
 	}
-	return append(args, "--binlog-rows-query-log-events=ON")
+	// Unless raw, the general log leaves out statements that do not parse.
+	return append(args, "--binlog-rows-query-log-events=ON", "--log-raw=ON")
 }
