@@ -87,6 +87,13 @@ func TestExampleLoads(t *testing.T) {
 	}
 }
 
+func TestComposeFileLoads(t *testing.T) {
+	dsn := []string{"PHIPROXY_KEYS_STORE_DSN=phiproxy:phiproxy@tcp(mysql:3306)/surgicase"}
+	if _, err := Load("../deploy/compose/phiproxy.yaml", dsn); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	cfg, err := Parse("x.yaml", []byte(minimal), []string{
 		"PHIPROXY_LISTEN_ADDRESS=localhost:1", "PHIPROXY_LISTEN_TLS_SELF_SIGNED=true", "PHIPROXY_KEYS_CACHE_TTL=1h",
