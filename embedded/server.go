@@ -54,7 +54,10 @@ type Server struct {
 // Start runs a server that listens on address ("127.0.0.1:0" for any free port).
 func Start(address string, o Options) (*Server, error) {
 	logrus.SetOutput(io.Discard) // the library logs statements, with their literals, through this one logger
-	databases := newProvider(o.Databases)
+	databases, err := newProvider(o.Databases)
+	if err != nil {
+		return nil, err
+	}
 	engine := sqle.NewDefault(databases)
 	ctx := newContext(databases)
 	if len(o.Databases) > 0 {
@@ -103,14 +106,18 @@ func (s *Server) Close() error {
 // setupUser runs the first statements. Nobody can log in as this account, since it is locked.
 const setupUser = "embedded.setup"
 
-func newProvider(names []string) *provider {
+// newProvider makes the databases with MySQL's own default collation; the engine's is binary.
+func newProvider(names []string) (*provider, error) {
 	databases := make([]sql.Database, len(names))
 	for i, name := range names {
 		db := memory.NewDatabase(name)
 		db.EnablePrimaryKeyIndexes()
+		if err := db.SetCollation(sql.NewEmptyContext(), sql.Collation_utf8mb4_0900_ai_ci); err != nil {
+			return nil, err
+		}
 		databases[i] = db
 	}
-	return &provider{memory.NewDBProvider(databases...)}
+	return &provider{memory.NewDBProvider(databases...)}, nil
 }
 
 func newContext(p *provider) *sql.Context {

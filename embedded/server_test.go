@@ -259,6 +259,15 @@ func TestBinaryCoalesce(t *testing.T) {
 	}
 }
 
+func TestTextsCompareAsInMySQL(t *testing.T) {
+	conn := app(t, start(t))
+	exec(t, conn, "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20)) DEFAULT CHARSET=utf8mb4")
+	exec(t, conn, "INSERT INTO t VALUES (1, 'Zoë')")
+	if got := texts(t, conn, "SELECT id FROM t WHERE s = 'zoe'"); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("rows %v", got)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	if got := texts(t, app(t, start(t)), "SELECT VERSION()"); !slices.Equal(got, []string{Version}) {
 		t.Errorf("VERSION() is %q, the greeting says %q", got, Version)
