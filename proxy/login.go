@@ -114,7 +114,7 @@ func (s *session) startClientTLS(ctx context.Context) ([]byte, error) {
 // loginFault tells an old client from one that sends nonsense.
 func loginFault(payload []byte) error {
 	const oldResponse = 2 // bytes of capabilities before protocol 4.1
-	if len(payload) >= oldResponse && uint32(payload[0])|uint32(payload[1])<<8&mysql.CLIENT_PROTOCOL_41 == 0 {
+	if len(payload) >= oldResponse && (uint32(payload[0])|uint32(payload[1])<<8)&mysql.CLIENT_PROTOCOL_41 == 0 {
 		return fault.ProtocolTooOld.With("handshake response")
 	}
 	return fault.PacketMalformed.With("handshake response")
