@@ -8,6 +8,9 @@ func Table() []*Fault {
 		SetFor, Charset, Multi, BadTokens, SQLMode, Flag, Recursive, Rollup, OddName, Unsure, Explain, ShowFilter,
 		Statement, Ambiguous, NullDate, Star, Position, Natural, Unnamed,
 
+		ValueForm, OwnerForm, NoOwner, OwnerMove, SeveralRows, TooManyRows, UniqueKey, MultiTable, KeyType, KeyAssigned, Copy,
+		TwiceSet, SelfAssigned, Returning, ColumnCount,
+
 		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare,
 
 		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyStore,
