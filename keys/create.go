@@ -1,0 +1,73 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// firstKey makes the owner's first key (or, when his current row was deleted, the next), unless somebody was faster.
+func (r *Ring) firstKey(ctx context.Context, owner string) (*OwnerKeys, error) {
+	rec, err := r.opt.Store.Load(ctx, owner)
+	if err != nil && !errors.Is(err, ErrNoKey) {
+		return nil, err
+	}
+	if rec == nil || rec.Current == 0 {
+		if err := r.create(ctx, owner, rec); err != nil && !errors.Is(err, ErrExists) {
+			return nil, err
+		}
+	}
+	return r.reload(ctx, owner)
+}
+
+// create generates and stores a version for an owner who has no current one.
+func (r *Ring) create(ctx context.Context, owner string, rec *Record) error {
+	v := Version{Number: rec.next(), Bound: true, Adopted: true}
+	return r.make(ctx, owner, OpGenerate, v, func(v Version) (uint64, error) {
+		return r.opt.Store.Create(ctx, owner, v)
+	})
+}
+
+// make is the order of every creation: record, generate, store. The plaintext is not kept: the key is used only after
+// it came back from the store, so what is sealed with can always be unwrapped again.
+func (r *Ring) make(ctx context.Context, owner string, op Operation, v Version, store func(Version) (uint64, error)) error {
+	name := string(op) + "_key"
+	if err := r.record(ctx, owner, op, details{Operation: name, KeyVersion: v.Number}); err != nil {
+		return err
+	}
+	err := r.generateInto(ctx, owner, &v)
+	var epoch uint64
+	if err == nil {
+		epoch, err = store(v)
+	}
+	if err != nil {
+		r.recordFailure(ctx, owner, name, v.Number, err)
+		return err
+	}
+	r.fleet.own(epoch)
+	r.opt.Metrics.generated.WithLabelValues(string(op)).Inc()
+	return nil
+}
+
+func (r *Ring) generateInto(ctx context.Context, owner string, v *Version) error {
+	dek, wrapped, err := r.kms.generate(ctx, v.context(owner))
+	if err != nil {
+		return err
+	}
+	key, err := newKey(dek)
+	if err != nil {
+		return err
+	}
+	v.KeyID, v.Wrapped = key.ID(), wrapped
+	return nil
+}
+
+// reload loads the owner anew, whatever is cached and whatever loads are under way.
+func (r *Ring) reload(ctx context.Context, owner string) (*OwnerKeys, error) {
+	r.forget(owner, "new version")
+	k, err := r.load(ctx, owner, time.Time{})
+	if err == nil && k.Current() == nil {
+		return nil, fail(ErrNoKey, "write")
+	}
+	return k, err
+}

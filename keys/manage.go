@@ -1,0 +1,141 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Generate makes a new key version for the owner and returns its number: his first, or one more that is current from
+// then on. Earlier versions stay, so values sealed under them stay readable.
+func (r *Ring) Generate(ctx context.Context, owner string) (version int, err error) {
+	return r.newVersion(ctx, owner, OpGenerate)
+}
+
+// Rotate is Generate for an owner who has a key, ErrNoKey otherwise; the audit trail calls it a rotation.
+// ErrExists means that somebody else changed the owner's key at the same time.
+func (r *Ring) Rotate(ctx context.Context, owner string) (version int, err error) {
+	return r.newVersion(ctx, owner, OpRotate)
+}
+
+func (r *Ring) newVersion(ctx context.Context, owner string, op Operation) (int, error) {
+	if err := validOwner(owner); err != nil {
+		return 0, err
+	}
+	k, err := r.fly(ctx, "n", owner, func(ctx context.Context) (*OwnerKeys, error) {
+		if err := r.addVersion(ctx, owner, op); err != nil {
+			return nil, err
+		}
+		return r.reload(ctx, owner)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return k.CurrentVersion(), nil
+}
+
+func (r *Ring) addVersion(ctx context.Context, owner string, op Operation) error {
+	rec, err := r.opt.Store.Load(ctx, owner)
+	missing := errors.Is(err, ErrNoKey) || err == nil && rec.Current == 0
+	switch {
+	case err != nil && !missing:
+		return err
+	case missing && op == OpRotate:
+		return fail(ErrNoKey, "rotate")
+	case missing:
+		return r.create(ctx, owner, rec)
+	}
+	if err := r.adoptAll(ctx, rec); err != nil {
+		return err
+	}
+	v := Version{Number: rec.next(), Bound: true, Adopted: true}
+	return r.make(ctx, owner, op, v, func(v Version) (uint64, error) {
+		return r.opt.Store.Rotate(ctx, owner, rec.Current, v)
+	})
+}
+
+// adoptAll makes sure that the key which is about to leave user_encryption_keys has its own row.
+func (r *Ring) adoptAll(ctx context.Context, rec *Record) error {
+	for i := range rec.Versions {
+		v := &rec.Versions[i]
+		if v.Adopted {
+			continue
+		}
+		if err := r.record(ctx, rec.Owner, OpDecrypt, details{Operation: "decrypt_key", KeyVersion: v.Number}); err != nil {
+			return err
+		}
+		if _, err := r.unwrap(ctx, rec.Owner, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Clear drops the owner's cached keys here and, within their SyncEvery, on the other proxies of the fleet.
+func (r *Ring) Clear(ctx context.Context, owner string) error {
+	if err := validOwner(owner); err != nil {
+		return err
+	}
+	if err := r.record(ctx, owner, OpClear, details{Operation: "clear_cache"}); err != nil {
+		return err
+	}
+	err := r.touch(ctx, owner)
+	r.forget(owner, "clear")
+	return err
+}
+
+// ClearAll is Clear for every owner.
+func (r *Ring) ClearAll(ctx context.Context) error {
+	if err := r.record(ctx, everybody, OpClear, details{Operation: "clear_cache"}); err != nil {
+		return err
+	}
+	err := r.touch(ctx, "")
+	r.forgetAll("clear")
+	return err
+}
+
+// touch tells the fleet. It comes before the removal here, so that this proxy may pass over its own message.
+func (r *Ring) touch(ctx context.Context, owner string) error {
+	epoch, err := r.opt.Store.Touch(ctx, owner)
+	if err == nil {
+		r.fleet.own(epoch)
+	}
+	return err
+}
+
+// WarmResult counts what Warm did.
+type WarmResult struct {
+	Owners int // with an active key
+	Loaded int // in the cache now
+	Failed int
+}
+
+// Warm loads the keys of all owners with an active key, a few at a time. It ends early when the provider does not
+// answer or denies: the error is then the first of that kind.
+func (r *Ring) Warm(ctx context.Context) (WarmResult, error) {
+	owners, err := r.opt.Store.Owners(ctx)
+	if err != nil {
+		return WarmResult{}, err
+	}
+	var loaded, failed atomic.Int64
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.opt.WarmParallel)
+	for _, owner := range owners {
+		group.Go(func() error {
+			_, err := r.ForRead(ctx, owner)
+			if err == nil {
+				loaded.Add(1)
+				return nil
+			}
+			failed.Add(1)
+			if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRevoked) || ctx.Err() != nil {
+				return err
+			}
+			return nil
+		})
+	}
+	err = group.Wait()
+	return WarmResult{Owners: len(owners), Loaded: int(loaded.Load()), Failed: int(failed.Load())}, err
+}

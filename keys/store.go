@@ -1,0 +1,106 @@
+package keys
+
+import (
+	"context"
+	"time"
+
+	"phiproxy/crypto/envelope"
+)
+
+// Store keeps wrapped keys and the audit trail. Its errors are [ErrNoKey], [ErrOwner], [ErrExists], [ErrCorrupt] and
+// [ErrStore]; for Audit [ErrAudit].
+//
+// Every change that other proxies must notice gets the next epoch, a number shared by the fleet; changes become visible
+// in the order of their epochs.
+type Store interface {
+	// Load returns everything known of one owner, ErrNoKey when that is nothing.
+	Load(ctx context.Context, owner string) (*Record, error)
+	// Create stores a version and makes it current for an owner without a current one; ErrExists when he has one.
+	Create(ctx context.Context, owner string, v Version) (epoch uint64, err error)
+	// Rotate stores a version and makes it current instead of version from; ErrExists when from is no longer current.
+	Rotate(ctx context.Context, owner string, from int, v Version) (epoch uint64, err error)
+	// Adopt records a key that the guide's code made in the versions table.
+	Adopt(ctx context.Context, owner string, v Version) error
+	// Audit commits one record.
+	Audit(ctx context.Context, e Entry) error
+	// Touch tells the other proxies that an owner's keys changed; owner "" means everybody's.
+	Touch(ctx context.Context, owner string) (epoch uint64, err error)
+	// Epoch is the last change's.
+	Epoch(ctx context.Context) (uint64, error)
+	// Changes lists what changed after an epoch, ascending.
+	Changes(ctx context.Context, after uint64) ([]Change, error)
+	// Owners lists the owners that have an active key, in byte order.
+	Owners(ctx context.Context) ([]string, error)
+}
+
+// Record is what the store knows of one owner.
+type Record struct {
+	Owner    string
+	Versions []Version // usable ones, ascending by number
+	Last     int       // highest number ever given to a version, usable or not
+	Current  int       // number of the version for new writes; 0 when the owner's row in user_encryption_keys is gone
+	Active   bool      // is_active of that row
+}
+
+// next is the number of the version to be made.
+func (r *Record) next() int {
+	if r == nil {
+		return 1
+	}
+	return r.Last + 1
+}
+
+// numbers lists the versions, when there are several.
+func (r *Record) numbers() []int {
+	if len(r.Versions) < 2 {
+		return nil
+	}
+	n := make([]int, len(r.Versions))
+	for i := range r.Versions {
+		n[i] = r.Versions[i].Number
+	}
+	return n
+}
+
+// Version is one wrapped DEK.
+type Version struct {
+	Number  int
+	KeyID   envelope.KeyID // commitment; zero for a guide key that was not adopted yet
+	Wrapped Wrapped
+	Bound   bool // wrapped under DEKContext; false for the guide's keys
+	Adopted bool // has its row in the versions table
+}
+
+// context gives the KMS context under which the version was wrapped.
+func (v *Version) context(owner string) Context {
+	if !v.Bound {
+		return nil
+	}
+	return DEKContext(owner, v.Number)
+}
+
+// Change tells that what is cached of an owner may be out of date.
+type Change struct {
+	Epoch uint64
+	Owner string // "" for everybody
+}
+
+// Operation is what an audit record says happened; names of the guide, and clear.
+type Operation string
+
+const (
+	OpGenerate Operation = "generate"
+	OpRotate   Operation = "rotate"
+	OpDecrypt  Operation = "decrypt"
+	OpClear    Operation = "clear"
+	OpError    Operation = "error"
+)
+
+// Entry is one audit record.
+type Entry struct {
+	Owner     string // "*" for everybody
+	Operation Operation
+	Actor     Actor
+	Details   []byte // JSON object, no secrets
+	Time      time.Time
+}
