@@ -114,7 +114,11 @@ func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, gu
 		}
 		patches = append(patches, p)
 	}
-	return s.sendText(st.UpdateText(nil, patches))
+	text, err := st.UpdateText(nil, patches)
+	if err != nil {
+		return packet.OK{}, err
+	}
+	return s.sendText(text)
 }
 
 // patch decides what is stored in the protected columns of one row.

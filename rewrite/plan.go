@@ -8,7 +8,6 @@
 package rewrite
 
 import (
-	"phiproxy/rewrite/fault"
 	"phiproxy/rewrite/token"
 )
 
@@ -108,32 +107,12 @@ type Statement struct {
 	*Plan
 	SQL    []byte        // the client's text
 	Tokens []token.Token // of SQL, comments and white space left out
+
+	counted paramCount // see paramNumber
 }
 
 // SealFunc appends to dst the SQL literal to store for a cell ("x'..'", "NULL", "”").
 type SealFunc func(dst []byte, c Cell) ([]byte, error)
-
-// Planner plans statements against one schema snapshot. It is safe for concurrent use.
-//
-//	NewPlanner(schema *Schema, shapes int) *Planner
-//	(*Planner).Schema() *Schema
-//	(*Planner).Mentions(sql []byte) bool
-//	    reports whether the text could name a protected table or an opaque view or routine, or build SQL at run time
-//	    (PREPARE from an expression, EXECUTE IMMEDIATE, BEGIN NOT ATOMIC), or choose a dangerous character set. It knows no
-//	    session state and has no false negatives: a statement it does not match is relayed unread.
-//	(*Planner).Plan(st State, sql []byte) (*Statement, *fault.Error)
-//
-// and a Statement offers
-//
-//	Text(dst []byte, seal SealFunc) ([]byte, error)        the text for the backend (verdict Direct, and the insert of a Lookup upsert)
-//	Cells(func(Cell))                                      every client value bound for a protected column, in text order
-//	Template(dst []byte) (text []byte, textOnly bool)      the text for COM_STMT_PREPARE: protected literals become NULL; textOnly
-//	                                                       tells that executions must be sent as text with parameters inlined
-//	Probes(dst []Probe, seal...) []Probe                   the reads of a Lookup; see write.go
-//	UpdateText(dst []byte, rows []RowPatch) []byte         the UPDATE after the probe; see write.go
-//
-// ...: the comments here are the contract between packages while they are built; each function carries its own.
-type plannerContract = func(*Planner, State, []byte) (*Statement, *fault.Error)
 
 // Probe is one SELECT ... FOR UPDATE that a Lookup statement needs before it can be written.
 // Its result columns are: every primary key column, then the owner, each as CAST(col AS BINARY), then every protected

@@ -1,0 +1,135 @@
+package rewrite
+
+import "phiproxy/rewrite/token"
+
+// edit puts text in the place of the tokens [at, end) of the statement; with at == end it is put in front of token at.
+type edit struct {
+	at, end int
+	text    string
+}
+
+// text assembles a statement from the client's own and what is put into it, front to back.
+type text struct {
+	s    *Statement
+	dst  []byte
+	last int // offset in the client's text behind what was copied
+}
+
+// replace copies up to token at and leaves the tokens [at, end) out; what belongs in their place is appended to dst next.
+func (t *text) replace(at, end int) {
+	start := int(t.s.Tokens[at].Start)
+	t.dst = append(t.dst, t.s.SQL[t.last:start]...)
+	t.last = start
+	if end > at {
+		t.last = int(t.s.Tokens[end-1].End)
+	}
+}
+
+func (t *text) apply(e edit) {
+	t.replace(e.at, e.end)
+	t.dst = append(t.dst, e.text...)
+}
+
+// rest copies what is left.
+func (t *text) rest() []byte {
+	t.dst = append(t.dst, t.s.SQL[t.last:]...)
+	return t.dst
+}
+
+// Text appends the text for the backend to dst. seal is asked for every client value bound for a protected column, in
+// the order of the text.
+func (s *Statement) Text(dst []byte, seal SealFunc) ([]byte, error) {
+	t := &text{s: s, dst: dst}
+	switch {
+	case s.write == nil:
+		for _, e := range s.edits {
+			t.apply(e)
+		}
+		return t.rest(), nil
+	case s.write.kind == updates:
+		return s.insteadOfUpdate(t)
+	}
+	return s.insertText(t, seal)
+}
+
+// Template appends the text that COM_STMT_PREPARE sends: no client value bound for a protected column is in it. textOnly
+// tells that it cannot be executed as it is, because such values, or values that the proxy sets, stand in the text.
+func (s *Statement) Template(dst []byte) (out []byte, textOnly bool) {
+	if s.write == nil {
+		out, _ = s.Text(dst, nil)
+		return out, false
+	}
+	textOnly = s.Verdict == Lookup || s.write.flagParam(s)
+	out, _ = s.Text(dst, func(dst []byte, c Cell) ([]byte, error) {
+		if c.Value.Kind == token.Param {
+			return append(dst, '?'), nil
+		}
+		textOnly = true
+		return append(dst, "NULL"...), nil
+	})
+	return out, textOnly
+}
+
+// span is a range of tokens [from, to).
+type span struct{ from, to int }
+
+// literal reads the value in a span; ok is false when it is not one literal. A sign belongs to a number.
+func (s *Statement) literal(v span) (l Literal, ok bool) {
+	t := s.Tokens[v.from]
+	switch v.to - v.from {
+	case 1:
+		return s.single(v.from)
+	case 2:
+		if !t.IsOp(s.SQL, "-") && !t.IsOp(s.SQL, "+") {
+			return Literal{}, false
+		}
+		l, ok = s.single(v.from + 1)
+		switch l.Kind {
+		case token.Int, token.Decimal, token.Float:
+			l.Raw = append([]byte{s.SQL[t.Start]}, l.Raw...)
+			return l, ok
+		}
+	}
+	return Literal{}, false
+}
+
+func (s *Statement) single(i int) (Literal, bool) {
+	t := s.Tokens[i]
+	l := Literal{Kind: t.Kind, Raw: t.Text(s.SQL)}
+	switch t.Kind {
+	case token.String, token.Int, token.Decimal, token.Float, token.Hex, token.Bit:
+		return l, true
+	case token.Param:
+		l.Param = s.paramNumber(i)
+		return l, true
+	case token.Word:
+		switch {
+		case t.Is(s.SQL, "NULL"):
+			return Literal{Kind: token.Null, Raw: l.Raw}, true
+		case t.Is(s.SQL, "DEFAULT"):
+			return Literal{Kind: token.Default, Raw: l.Raw}, true
+		case t.Is(s.SQL, "TRUE"):
+			return Literal{Kind: token.Int, Raw: []byte("1")}, true
+		case t.Is(s.SQL, "FALSE"):
+			return Literal{Kind: token.Int, Raw: []byte("0")}, true
+		}
+	}
+	return Literal{}, false
+}
+
+// paramNumber counts the parameters in front of token i. Statements are walked front to back, so it counts on from where
+// it was last.
+func (s *Statement) paramNumber(i int) int {
+	if i < s.counted.token {
+		s.counted = paramCount{}
+	}
+	for ; s.counted.token < i; s.counted.token++ {
+		if s.Tokens[s.counted.token].Kind == token.Param {
+			s.counted.params++
+		}
+	}
+	return s.counted.params
+}
+
+// paramCount is how many parameters stand in front of a token.
+type paramCount struct{ token, params int }
