@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pingcap/tidb/pkg/parser"
@@ -115,6 +116,8 @@ func (u *unit) dispatch() (*Plan, *fault.Error) {
 		return relay("names no table"), nil
 	case u.is(0, "CREATE", "ALTER"):
 		return u.planDefinition()
+	case u.is(0, "DROP") && u.hasWord(1, "INDEX") && u.namesAny(1):
+		return nil, fault.SchemaChange.With("DROP INDEX")
 	case u.is(0, harmless...):
 		return relay("moves no value of a protected column"), nil
 	case u.is(0, compound...), u.is(0, "BEGIN") && u.is(1, "NOT"):
@@ -123,6 +126,8 @@ func (u *unit) dispatch() (*Plan, *fault.Error) {
 		return relay("names no protected table"), nil
 	case u.manyStatements():
 		return nil, fault.Multi.With("a semicolon inside")
+	case u.namesReserved():
+		return nil, fault.OddName.With("%s", ownerPrefix)
 	}
 	return u.planNamed()
 }
@@ -165,6 +170,16 @@ func (u *unit) planNamed() (*Plan, *fault.Error) {
 		return nil, fault.Handler.With("HANDLER")
 	}
 	return nil, fault.Statement.With("first word not known")
+}
+
+// namesReserved reports whether the statement names one of the columns that plans add.
+func (u *unit) namesReserved() bool {
+	for i := range u.end {
+		if name, ok := u.name(i); ok && strings.HasPrefix(fold(name), ownerPrefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // manyStatements reports whether a semicolon stands inside of the text.

@@ -103,9 +103,9 @@ func (r *resolver) finish(b *block, why string) (*Plan, *fault.Error) {
 		p.show(b)
 	}
 	switch {
-	case p.Outputs != nil:
+	case b != nil && b.has(sealed):
 		p.Verdict, p.Why = Direct, "protected columns are only shown: each row's owner is asked for, values are opened as rows pass"
-	case len(p.edits) > 0:
+	case p.Outputs != nil || len(p.edits) > 0:
 		p.Verdict, p.Why = Direct, "the encryption flag counts as 0"
 	case why == "" && !r.u.touched:
 		p.Why = "reads no protected table"

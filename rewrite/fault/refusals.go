@@ -4,7 +4,7 @@ package fault
 // change, the connection and its transaction go on. Error 1235 is MySQL's "this version doesn't yet support"; codes that
 // fit better are used where the server has one.
 var (
-	Unparsable = refusal("PHI-1101", "this statement names a protected table and its syntax could not be read with certainty; write it in plain MySQL syntax")
+	Unparsable = &Fault{"PHI-1101", 1064, "42000", "this statement names a protected table and its syntax could not be read with certainty; write it in plain MySQL syntax", Client}
 	Comparison = refusal("PHI-1102", "a protected column cannot be compared or searched by the database; select by unprotected columns and compare in the application (IS NULL and IS NOT NULL work)")
 	Function   = refusal("PHI-1103", "a protected column cannot be an argument of a function; select the column itself and compute in the application (COALESCE and IFNULL with text literals work)")
 	Expression = refusal("PHI-1104", "a protected column cannot be part of an expression; select the column itself and compute in the application")
