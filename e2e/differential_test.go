@@ -154,6 +154,7 @@ func (s side) anonymizeColumns(columns []client.Column) {
 // pair is a plaintext session and one through the proxy.
 type pair struct {
 	plain, sealed side
+	proxy         *harness.Proxy
 	gaps          map[string]bool // "ID PHI-nnnn"
 }
 
@@ -185,7 +186,7 @@ func newPair(t *testing.T, s *servers.Server, name string) *pair {
 	proxy := startProxy(t, harness.Options{Server: s, Database: sealed})
 	p := &pair{
 		plain: side{conn: direct(t, s, plain), database: plain}, sealed: side{conn: app(t, proxy), database: sealed},
-		gaps: map[string]bool{},
+		proxy: proxy, gaps: map[string]bool{},
 	}
 	p.load(t, s, "--users", "5", "--cases", "12")
 	return p

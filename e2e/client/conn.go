@@ -165,6 +165,9 @@ func (c *Conn) startTLS(request packet.SSLRequest, o Options) error {
 	return nil
 }
 
+// SetTimeout changes how long every later read and write may take.
+func (c *Conn) SetTimeout(d time.Duration) { c.timeout = d }
+
 // Secure reports whether the connection is encrypted.
 func (c *Conn) Secure() bool {
 	_, ok := c.net.(*tls.Conn)
@@ -289,12 +292,16 @@ func (c *Conn) definitions(n int) ([]Column, error) {
 
 // Execute runs a prepared statement once.
 func (c *Conn) Execute(p *Prepared, params ...packet.Param) ([]Result, error) {
-	e := packet.Execute{StatementID: p.StatementID, Iterations: 1, NewTypes: true, Params: params}
+	return c.Send(packet.Execute{StatementID: p.StatementID, Iterations: 1, NewTypes: true, Params: params})
+}
+
+// Send runs a prepared statement as the packet says.
+func (c *Conn) Send(e packet.Execute) ([]Result, error) {
 	c.seq = 0
 	if err := c.Write(e.Append(nil)); err != nil {
 		return nil, err
 	}
-	return c.results(p)
+	return c.results(true)
 }
 
 // CloseStatement closes a prepared statement; there is no answer.

@@ -53,7 +53,7 @@ func (c *Conn) Query(sql string) ([]Result, error) {
 	if err := c.Command(mysql.COM_QUERY, []byte(sql)); err != nil {
 		return nil, err
 	}
-	return c.results(nil)
+	return c.results(false)
 }
 
 // Exec runs a statement whose answer does not matter unless it is an error.
@@ -72,18 +72,18 @@ func (c *Conn) Do(command byte, argument []byte) (Result, error) {
 	if err := c.Command(command, argument); err != nil {
 		return Result{}, err
 	}
-	results, err := c.results(nil)
+	results, err := c.results(false)
 	if err != nil {
 		return Result{}, err
 	}
 	return results[0], nil
 }
 
-// results reads answers until no further one is announced; p is nil for the text protocol.
-func (c *Conn) results(p *Prepared) ([]Result, error) {
+// results reads answers until no further one is announced.
+func (c *Conn) results(binary bool) ([]Result, error) {
 	var all []Result
 	for {
-		r, err := c.result(p)
+		r, err := c.result(binary)
 		if err != nil {
 			return all, err
 		}
@@ -97,7 +97,7 @@ func (c *Conn) results(p *Prepared) ([]Result, error) {
 // ErrLocalInfile says that the server asked for a file of the client.
 var ErrLocalInfile = errors.New("the server asked for a local file")
 
-func (c *Conn) result(p *Prepared) (Result, error) {
+func (c *Conn) result(binary bool) (Result, error) {
 	b, err := c.Read()
 	switch {
 	case err != nil:
@@ -117,7 +117,7 @@ func (c *Conn) result(p *Prepared) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return c.rows(columns, p != nil)
+	return c.rows(columns, binary)
 }
 
 func (c *Conn) errResult(b []byte) (Result, error) {

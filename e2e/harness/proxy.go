@@ -49,8 +49,9 @@ type Options struct {
 
 // Files of a proxy's directory.
 const (
-	configFile = "phiproxy.yaml"
-	logFile    = "phiproxy.log"
+	configFile    = "phiproxy.yaml"
+	logFile       = "phiproxy.log"
+	masterKeyFile = "master.key"
 )
 
 var configText = template.Must(template.New("config").Parse(`
@@ -170,16 +171,22 @@ func StartPrepared(o Options, first *Proxy) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.KMS == "" {
-		key, err := os.ReadFile(filepath.Join(first.Dir, "master.key"))
-		if err != nil {
-			return nil, err
-		}
-		if err := os.WriteFile(filepath.Join(p.Dir, "master.key"), key, 0o600); err != nil {
-			return nil, err
-		}
+	if err := p.TakeKeys(first); err != nil {
+		return nil, err
 	}
 	return p, p.Run()
+}
+
+// TakeKeys gives a proxy the local master key of another.
+func (p *Proxy) TakeKeys(from *Proxy) error {
+	if p.options.KMS != "" {
+		return nil
+	}
+	key, err := os.ReadFile(filepath.Join(from.Dir, masterKeyFile))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(p.Dir, masterKeyFile), key, 0o600)
 }
 
 // Command runs another phiproxy command with the proxy's configuration and returns what it printed.
