@@ -34,8 +34,13 @@ func (r *Ring) record(ctx context.Context, owner string, op Operation, d details
 	return err
 }
 
+// failureTime bounds the writing of a failure's record: the act may have failed because its own time was up.
+const failureTime = 2 * time.Second
+
 // recordFailure adds that the recorded act failed. Nothing depends on it: the record of the intent is there.
 func (r *Ring) recordFailure(ctx context.Context, owner, operation string, version int, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTime)
+	defer cancel()
 	d := details{Operation: operation, KeyVersion: version, Error: kindOf(cause)}
 	if err := r.record(ctx, owner, OpError, d); err != nil {
 		r.warn("a failed key operation could not be recorded", err)

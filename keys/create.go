@@ -64,7 +64,7 @@ func (r *Ring) generateInto(ctx context.Context, owner string, v *Version) error
 
 // reload loads the owner anew, whatever is cached and whatever loads are under way.
 func (r *Ring) reload(ctx context.Context, owner string) (*OwnerKeys, error) {
-	r.forget(owner, "new version")
+	r.forget(owner, "version")
 	k, err := r.load(ctx, owner, time.Time{})
 	if err == nil && k.Current() == nil {
 		return nil, fail(ErrNoKey, "write")
