@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 
 	"phiproxy/crypto/envelope"
@@ -9,15 +8,6 @@ import (
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
 )
-
-// Keys finds the data keys of owners; keys.Ring is one. The context names the actor for the audit trail.
-type Keys interface {
-	ForRead(ctx context.Context, owner string) (*keys.OwnerKeys, error)
-	ForWrite(ctx context.Context, owner string) (*keys.OwnerKeys, error)
-	// Refresh asks the store again, for a value whose key id is not among the owner's keys: another proxy may have made
-	// that key a moment ago.
-	Refresh(ctx context.Context, owner string) (*keys.OwnerKeys, error)
-}
 
 // openOwners is how many owners a statement remembers between its rows.
 const openOwners = 64
@@ -79,7 +69,7 @@ func (o *opener) Open(dst []byte, out *rewrite.Output, owner, stored []byte) ([]
 	if err != nil {
 		return dst, fault.Tampered.With("%s, owner %q, key id %x", place(out), owner, id)
 	}
-	o.s.srv.cfg.Metrics.opened()
+	o.s.srv.cfg.Metrics.opened(1)
 	return plain, nil
 }
 
@@ -119,7 +109,7 @@ func (o *opener) openPlain(dst []byte, out *rewrite.Output, owner, stored []byte
 	}
 	for _, key := range who.keys.All() {
 		if plain, err := envelope.OpenLegacy(dst, key, stored); err == nil {
-			o.s.srv.cfg.Metrics.opened()
+			o.s.srv.cfg.Metrics.opened(1)
 			return plain, nil
 		}
 	}

@@ -52,6 +52,9 @@ type Keys interface {
 	ForRead(ctx context.Context, owner string) (*keys.OwnerKeys, error)
 	// ForWrite returns an owner's keys for sealing, making a first one when the ring is configured to.
 	ForWrite(ctx context.Context, owner string) (*keys.OwnerKeys, error)
+	// Refresh asks the store again, for a value whose key is not among those known: another proxy may have made it a
+	// moment ago.
+	Refresh(ctx context.Context, owner string) (*keys.OwnerKeys, error)
 }
 
 // Limits bound what clients can make the server hold. A zero field means its default.

@@ -57,6 +57,8 @@ type session struct {
 	// lastPrepared is the id of the statement prepared last; hooks that prepare one set it too.
 	lastPrepared uint32
 	stmts        statements // of planned prepared statements
+	warnings     []warning  // of the last statement, about values that the proxy adjusted; see showOwnWarnings
+	text, row    []byte     // buffers of exec*.go
 
 	commands    uint64
 	rows        uint64

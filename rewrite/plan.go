@@ -8,6 +8,8 @@
 package rewrite
 
 import (
+	"bytes"
+
 	"phiproxy/rewrite/token"
 )
 
@@ -62,6 +64,16 @@ type Output struct {
 type Wrapped struct {
 	Literals [][]byte // literal values as written by the client, unquoted, in the client's character set
 	NotNull  bool     // a non-NULL literal makes the column NOT NULL
+}
+
+// Has reports whether a value is one of the literals.
+func (w *Wrapped) Has(value []byte) bool {
+	for _, l := range w.Literals {
+		if bytes.Equal(l, value) {
+			return true
+		}
+	}
+	return false
 }
 
 // Touch names a protected column that a statement reads (its value reaches the client) or writes.

@@ -102,6 +102,9 @@ func (s *Set) unplanned(c *packet.Column) bool {
 	return false
 }
 
+// notFixedDecimals is what the servers send for a text expression (NOT_FIXED_DEC in their sources).
+const notFixedDecimals = 31
+
 // Logical gives a definition of a protected column the type that clients see.
 func Logical(c *packet.Column, o *rewrite.Output, cs logical.Charset) {
 	m := o.Table.Columns[o.Column].Protected.Type.Column(cs)
@@ -111,7 +114,7 @@ func Logical(c *packet.Column, o *rewrite.Output, cs logical.Charset) {
 		return
 	}
 	// An expression's text is never a BLOB field's, and its number of decimals is not fixed.
-	c.Decimals = mysql.NOT_FIXED_DEC
+	c.Decimals = notFixedDecimals
 	if o.Wrapped.NotNull {
 		c.Flags |= mysql.NOT_NULL_FLAG
 	}

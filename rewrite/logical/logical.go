@@ -57,6 +57,8 @@ type Problem struct {
 	State string // SQLSTATE
 	Text  string
 	Fatal bool // an error in this Mode; otherwise a warning, and the adjusted plaintext is returned with it
+	// Refuse is set for a value whose treatment by the server is not certain: it must not be used, whatever the Mode.
+	Refuse bool
 }
 
 // Charset is the result character set of a session (character_set_results) as far as columns need it.
