@@ -1,0 +1,175 @@
+package logical
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"strconv"
+)
+
+// Date is DATE. Its plaintext is "YYYY-MM-DD".
+type Date struct{}
+
+const dateLength = len("YYYY-MM-DD")
+
+func (Date) String() string { return "date" }
+
+// MaxPlaintext is the length of "YYYY-MM-DD".
+func (Date) MaxPlaintext() int { return dateLength }
+
+// Normalize is an assignment to the column. Forms that the servers read with a warning of their own (other delimiters,
+// times of day) are refused.
+func (Date) Normalize(v Value, m Mode) ([]byte, *Problem) {
+	d, ok := parseDate(v)
+	switch {
+	case ok && d.valid(m):
+		return fmt.Appendf(nil, "%04d-%02d-%02d", d.year, d.month, d.day), nil
+	case !ok && !hopeless(v):
+		return nil, refuse
+	case m.Strict:
+		const shownBytes = 128
+		return nil, &Problem{Code: 1292, State: "22007", Text: "Incorrect date value: '" + string(v.Bytes[:min(len(v.Bytes), shownBytes)]) + "'", Fatal: true}
+	case d.year == 0 && d.month == 0 && d.day == 0 && ok, ok && (d.month == 0 || d.day == 0):
+		return nil, refuse // the warning differs between servers
+	}
+	return []byte("0000-00-00"), &Problem{Code: 1265, State: "01000", Text: "Data truncated"}
+}
+
+// hopeless reports whether a text is certainly no date: its first character is no digit and no white space.
+func hopeless(v Value) bool {
+	if v.Kind != String {
+		return false
+	}
+	return len(v.Bytes) == 0 || v.Bytes[0] > ' ' && v.Bytes[0] < 0x7f && (v.Bytes[0] < '0' || v.Bytes[0] > '9') && bytes.IndexByte([]byte("-+.:/,*"), v.Bytes[0]) < 0
+}
+
+type date struct{ year, month, day int }
+
+// parseDate reads the forms that every server reads alike and without a word.
+func parseDate(v Value) (date, bool) {
+	switch v.Kind {
+	case Int:
+		return digitDate(v.Bytes)
+	case String:
+		b := v.Bytes
+		if d, ok := digitDate(b); ok {
+			return d, ok
+		}
+		return dashedDate(withoutMidnight(b))
+	case Temporal:
+		return dashedDate(withoutMidnight(v.Bytes))
+	}
+	return date{}, false
+}
+
+// withoutMidnight takes a time of day of zero off.
+func withoutMidnight(b []byte) []byte {
+	if len(b) > dateLength && (b[dateLength] == ' ' || b[dateLength] == 'T') {
+		switch string(b[dateLength+1:]) {
+		case "00:00:00", "00:00:00.000000", "00:00":
+			return b[:dateLength]
+		}
+	}
+	return b
+}
+
+// digitDate reads YYYYMMDD and YYMMDD; 0 is the zero date as a number.
+func digitDate(b []byte) (date, bool) {
+	if len(b) != 8 && len(b) != 6 || !allDigits(b) {
+		return date{}, false
+	}
+	n := len(b) - 4
+	d := date{number(b[:n]), number(b[n : n+2]), number(b[n+2:])}
+	if n == 2 {
+		d.year = century(d.year)
+	}
+	return d, true
+}
+
+// dashedDate reads YYYY-M-D and YY-M-D.
+func dashedDate(b []byte) (date, bool) {
+	parts := bytes.Split(b, []byte("-"))
+	if len(parts) != 3 {
+		return date{}, false
+	}
+	for i, p := range parts {
+		if !allDigits(p) || i > 0 && len(p) > 2 {
+			return date{}, false
+		}
+	}
+	d := date{number(parts[0]), number(parts[1]), number(parts[2])}
+	switch len(parts[0]) {
+	case 2:
+		d.year = century(d.year)
+	case 4:
+	default:
+		return date{}, false
+	}
+	return d, true
+}
+
+// century is the year of two digits: 70 to 99 are of the last century (MySQL manual, "2-Digit Years in Dates").
+func century(year int) int {
+	if year < 70 {
+		return 2000 + year
+	}
+	return 1900 + year
+}
+
+func allDigits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+// number reads at most four digits.
+func number(b []byte) int {
+	n, _ := strconv.Atoi(string(b))
+	return n
+}
+
+func (d date) valid(m Mode) bool {
+	switch {
+	case d == date{}:
+		return !m.NoZeroDate
+	case d.month > 12 || d.day > 31:
+		return false
+	case d.month == 0 || d.day == 0:
+		return !m.NoZeroInDate
+	}
+	return m.AllowInvalid || d.day <= daysIn(d.year, d.month)
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
+}
+
+// AppendText is the plaintext itself.
+func (Date) AppendText(dst, plain []byte, _ Charset) []byte { return append(dst, plain...) }
+
+// AppendBinary is year, month and day behind their length; the zero date has length 0 (MySQL manual, "Binary Protocol
+// Value").
+func (Date) AppendBinary(dst, plain []byte, _ Charset) []byte {
+	d, _ := dashedDate(plain)
+	if (d == date{}) {
+		return append(dst, 0)
+	}
+	return append(binary.LittleEndian.AppendUint16(append(dst, 4), uint16(d.year)), byte(d.month), byte(d.day))
+}
+
+// Column is the metadata of the column.
+func (Date) Column(Charset) Meta {
+	return Meta{Type: typeDate, Charset: binaryCollation, Length: uint32(dateLength), SetFlags: flagBinary, ClearFlags: flagBlob}
+}
