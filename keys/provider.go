@@ -2,6 +2,9 @@ package keys
 
 import (
 	"context"
+	"encoding/binary"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -43,4 +46,17 @@ func DEKContext(owner string, version int) Context {
 // policies with conditions on them treat both alike.
 func CheckContext() Context {
 	return Context{"purpose": purposeCheck, "owner": purposeCheck, "version": "0"}
+}
+
+// Canonical is the one byte string of a context: its pairs in the order of their names, every string preceded by its length as
+// a big-endian uint64. No two contexts have the same.
+func (c Context) Canonical() []byte {
+	var b []byte
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		for _, s := range [...]string{name, c[name]} {
+			b = binary.BigEndian.AppendUint64(b, uint64(len(s)))
+			b = append(b, s...)
+		}
+	}
+	return b
 }

@@ -156,7 +156,7 @@ func (f *fleet) own(epoch uint64) {
 func (f *fleet) passed(epoch uint64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.epoch = max(f.epoch, epoch)
+	f.epoch = epoch
 	mine := f.mine[epoch]
 	for e := range f.mine {
 		if e < epoch {

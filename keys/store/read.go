@@ -167,8 +167,11 @@ func (s *Store) Epoch(ctx context.Context) (epoch uint64, err error) {
 // Changes implements [keys.Store].
 func (s *Store) Changes(ctx context.Context, after uint64) ([]keys.Change, error) {
 	now, err := s.Epoch(ctx)
-	if err != nil || now == after {
+	switch {
+	case err != nil || now == after:
 		return nil, err
+	case now < after: // the database was restored from a backup
+		return []keys.Change{{Epoch: now}}, nil
 	}
 	rows, err := s.db.QueryContext(ctx, `SELECT epoch, '' AS owner FROM phiproxy_epoch WHERE name = ? AND epoch > ?
 UNION ALL SELECT epoch, user_id FROM phiproxy_key_versions WHERE epoch > ? ORDER BY epoch`, epochFlush, after, after)
