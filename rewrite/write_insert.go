@@ -36,6 +36,9 @@ type updateCell struct {
 func planInsert(u *unit) (*Plan, *fault.Error) {
 	in := &inserting{u: u, list: findTuples(u.sql, u.toks), dup: -1}
 	in.locate()
+	if u.find(1, "RETURNING") >= 0 {
+		return nil, fault.Returning.With("RETURNING")
+	}
 	pr, err := u.parse(in.pieces())
 	if err != nil {
 		return nil, err
@@ -104,9 +107,6 @@ func (in *inserting) pieces() []piece {
 }
 
 func (in *inserting) plan() (*Plan, *fault.Error) {
-	if in.u.find(0, "RETURNING") >= 0 {
-		return nil, fault.Returning.With("RETURNING")
-	}
 	if in.target == nil {
 		return in.elsewhere()
 	}
