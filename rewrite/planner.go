@@ -38,7 +38,11 @@ func NewPlanner(schema *Schema, shapes int) *Planner {
 func (p *Planner) Schema() *Schema { return p.schema }
 
 func (p *Planner) scanOptions(m token.Mode) token.Options {
-	return token.Options{Mode: m, MariaDB: p.schema.Flavor == MariaDB, Version: p.schema.ServerVersion}
+	o := token.Options{Mode: m, MariaDB: p.schema.Flavor == MariaDB, Version: p.schema.ServerVersion}
+	if p.schema.Flavor == Embedded { // it executes comments of every version
+		o.Version = 0
+	}
+	return o
 }
 
 // Plan finds out what becomes of a statement. The statement keeps sql, which must not change while it is in use.

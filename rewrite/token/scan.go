@@ -1,52 +1,59 @@
 package token
 
 import (
-	"bytes"
 	"errors"
+	"unicode/utf8"
 )
 
-// Options are what decides how a text reads.
+// Options says whose reading of the text is asked for.
 type Options struct {
 	Mode    Mode
 	MariaDB bool
-	Version int // of the server, as in /*!nnnnn: 80039, 101119
+	Version int // 80039 for 8.0.39, 101119 for 10.11.19; 0 when the server's way with versions is not known
 }
 
-// Reasons why a text cannot be cut into tokens with certainty.
+// What makes a text unreadable. A statement that may touch protected tables is then refused; none of the texts
+// holds anything of the client's.
 var (
 	ErrUnterminated = errors.New("a string, identifier or comment does not end")
-	ErrExecutable   = errors.New("an executable comment whose reading depends on the server")
-	ErrNUL          = errors.New("a NUL byte outside of a string")
+	ErrComment      = errors.New("an executable comment or hint whose reading by the server is not certain")
+	ErrByte         = errors.New("a byte that begins no token")
+	ErrNumber       = errors.New("a malformed number or hexadecimal literal")
+	ErrOperator     = errors.New("comparison characters that form no operator")
+	ErrVariable     = errors.New("a variable without a name")
+	ErrTooLong      = errors.New("the text is longer than 1 GiB")
 )
 
-// Scan appends the tokens of sql to dst, comments and white space left out; the last token is EOF.
+const maxText = 1 << 30 // MySQL's own limit of max_allowed_packet
+
+// Scan appends the tokens of sql to dst, a final EOF token included, as the server named by o reads it: white space and
+// comments are left out, the content of an executable comment is read or skipped by its version. It allocates nothing
+// when dst is large enough. Wherever the server's reading is not certain, or is a syntax error on every server, an error is returned.
 //
-// Executable comments are read as the server of the Options reads them when that is certain: `/*!` and `/*!nnnnn ` with
-// five digits of 40000 to 50699, which every server of today runs. All others give ErrExecutable.
+// The rules are those of the servers' lexers (sql/sql_lex.cc of MySQL and MariaDB); testdata/probes.json holds what the
+// servers themselves answered.
 func Scan(dst []Token, sql []byte, o Options) ([]Token, error) {
-	s := scanner{sql: sql, opt: o, out: dst}
-	for {
-		if err := s.space(); err != nil {
-			return s.out, err
-		}
-		if s.pos >= len(sql) {
-			s.emit(EOF, s.pos)
-			return s.out, nil
-		}
-		if err := s.token(); err != nil {
-			return s.out, err
-		}
+	if len(sql) > maxText {
+		return dst, ErrTooLong
 	}
+	s := scanner{sql: sql, dst: dst, o: o, wordEnd: -1}
+	if err := s.run(); err != nil {
+		return s.dst, err
+	}
+	end := int32(len(sql))
+	return append(s.dst, Token{Kind: EOF, Start: end, End: end}), nil
 }
 
 type scanner struct {
-	sql        []byte
-	pos        int
-	opt        Options
-	out        []Token
-	executable bool // inside of an executable comment
+	sql     []byte
+	dst     []Token
+	o       Options
+	pos     int
+	wordEnd int  // end of the last token when it was a word; a dot right there begins a qualified name
+	inside  bool // in an executable comment whose content is executed
 }
 
+// at is the byte at position i, 0 past the end as in the servers' zero-terminated buffers.
 func (s *scanner) at(i int) byte {
 	if i < len(s.sql) {
 		return s.sql[i]
@@ -54,304 +61,397 @@ func (s *scanner) at(i int) byte {
 	return 0
 }
 
-// emit adds the token that begins at start and ends at the position.
 func (s *scanner) emit(k Kind, start int) {
-	s.out = append(s.out, Token{Kind: k, Start: int32(start), End: int32(s.pos)})
+	s.dst = append(s.dst, Token{Kind: k, Start: int32(start), End: int32(s.pos)})
 }
 
-// space skips white space and comments.
-func (s *scanner) space() error {
+func (s *scanner) run() error {
 	for s.pos < len(s.sql) {
 		c := s.sql[s.pos]
-		switch {
-		case isSpace(c):
+		cl := classes[c]
+		if cl == space {
 			s.pos++
-		case c == '#':
-			s.line()
-		case c == '-' && s.at(s.pos+1) == '-' && s.endsDash(s.pos+2):
-			s.line()
-		case c == '/' && s.at(s.pos+1) == '*':
-			if err := s.comment(); err != nil {
-				return err
-			}
-		case c == '*' && s.executable && s.at(s.pos+1) == '/':
-			s.executable = false
-			s.pos += 2
-		default:
+			continue
+		}
+		if err := s.step(c, cl); err != nil {
+			return err
+		}
+	}
+	if s.inside {
+		return ErrUnterminated
+	}
+	return nil
+}
+
+func (s *scanner) step(c byte, cl class) error {
+	switch cl {
+	case letter, nonASCII:
+		return s.word(s.pos)
+	case literalLetter:
+		return s.letterLiteral(c)
+	case digit:
+		return s.number()
+	case quote:
+		return s.quoted(c)
+	case sharp:
+		return s.lineComment()
+	case slash:
+		return s.slash()
+	case minus:
+		return s.minus()
+	case dot:
+		return s.dot()
+	case at:
+		return s.variable()
+	case compare:
+		return s.comparison(c)
+	case double:
+		return s.doubled(c)
+	case single:
+		return s.single(c)
+	case dollar:
+		if !s.o.MariaDB { // MySQL 9 reads $tag$ .. $tag$ as a string
+			return ErrByte
+		}
+		return s.word(s.pos)
+	}
+	return ErrByte
+}
+
+// word reads an identifier or keyword whose first byte is at start and whose next one is at s.pos.
+func (s *scanner) word(start int) error {
+	i := s.pos
+	for i < len(s.sql) && isIdent[s.sql[i]] {
+		if s.sql[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		n := s.rune(i)
+		if n == 0 {
+			return ErrByte
+		}
+		i += n
+	}
+	s.pos = i
+	s.emit(Word, start)
+	s.wordEnd = i
+	return nil
+}
+
+// rune is the length of the character at i outside quotes, 0 when the server's reading of it is not certain. In a
+// single-byte character set some bytes are letters, one is a space and some nothing at all, so none is accepted.
+func (s *scanner) rune(i int) int {
+	if s.o.Mode&SingleByte != 0 {
+		return 0
+	}
+	r, n := utf8.DecodeRune(s.sql[i:])
+	if r == utf8.RuneError && n <= 1 {
+		return 0
+	}
+	return n
+}
+
+// letterLiteral reads x'..', b'..', n'..', or a word that begins with one of these letters. The n is a word of its own,
+// as character set introducers are.
+func (s *scanner) letterLiteral(c byte) error {
+	if s.at(s.pos+1) != '\'' {
+		return s.word(s.pos)
+	}
+	start := s.pos
+	s.pos++
+	switch c {
+	case 'n', 'N':
+		s.emit(Word, start)
+		return s.text('\'')
+	case 'x', 'X':
+		return s.digits(start, Hex, isHex)
+	}
+	return s.digits(start, Bit, isBit)
+}
+
+// digits reads the quoted part of x'..' and b'..'.
+func (s *scanner) digits(start int, k Kind, ok func(byte) bool) error {
+	i := s.pos + 1
+	for ok(s.at(i)) {
+		i++
+	}
+	if s.at(i) != '\'' || (k == Hex && (i-s.pos-1)%2 != 0) {
+		return ErrNumber
+	}
+	s.pos = i + 1
+	s.emit(k, start)
+	return nil
+}
+
+// number reads what begins with a digit: a number, or an identifier like 1abc, 1e or 0xg.
+func (s *scanner) number() error {
+	start := s.pos
+	if s.sql[start] == '0' {
+		switch s.at(start + 1) {
+		case 'x':
+			return s.prefixed(start, Hex, isHex)
+		case 'b':
+			return s.prefixed(start, Bit, isBit)
+		}
+	}
+	i := s.skipDigits(start)
+	c := s.at(i)
+	if !isIdent[c] {
+		s.pos = i
+		if c == '.' {
+			s.pos++
+			return s.real(start)
+		}
+		s.emit(Int, start)
+		return nil
+	}
+	if c == 'e' || c == 'E' {
+		j := i + 1
+		if b := s.at(j); b == '+' || b == '-' {
+			j++
+		}
+		if isDigit(s.at(j)) {
+			s.pos = s.skipDigits(j)
+			s.emit(Float, start)
 			return nil
 		}
 	}
-	if s.executable {
-		return ErrUnterminated
-	}
-	return nil
+	s.pos = i
+	return s.word(start)
 }
 
-// endsDash reports whether `--` is a comment: white space, a control character or the end must follow.
-func (s *scanner) endsDash(i int) bool { return i >= len(s.sql) || s.sql[i] <= ' ' || s.sql[i] == 0x7f }
-
-func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
-
-// line skips to behind the next line feed; a carriage return does not end a comment.
-func (s *scanner) line() {
-	n := bytes.IndexByte(s.sql[s.pos:], '\n')
-	if n < 0 {
-		s.pos = len(s.sql)
-		return
+// prefixed reads 0x.. and 0b.., which are identifiers when anything else is glued to them.
+func (s *scanner) prefixed(start int, k Kind, ok func(byte) bool) error {
+	i := start + 2
+	for ok(s.at(i)) {
+		i++
 	}
-	s.pos += n + 1
-}
-
-func (s *scanner) comment() error {
-	switch {
-	case s.at(s.pos+2) == '!':
-		return s.versioned()
-	case s.at(s.pos+2) == 'M' && s.at(s.pos+3) == '!':
-		return ErrExecutable
-	}
-	n := bytes.Index(s.sql[s.pos+2:], []byte("*/"))
-	if n < 0 {
-		return ErrUnterminated
-	}
-	s.pos += 2 + n + 2
-	return nil
-}
-
-// versioned enters an executable comment, whose content is then scanned like any other text.
-func (s *scanner) versioned() error {
-	const minimum, maximum = 40000, 50699 // MariaDB skips 50700 and up
-	if s.executable {
-		return ErrExecutable
-	}
-	digits, version := 0, 0
-	for i := s.pos + 3; '0' <= s.at(i) && s.at(i) <= '9'; i++ {
-		digits++
-		version = version*10 + int(s.at(i)-'0')
-		if digits > 5 {
-			return ErrExecutable
-		}
-	}
-	if digits != 0 && (digits != 5 || version < minimum || version > maximum) {
-		return ErrExecutable
-	}
-	s.executable = true
-	s.pos += 3 + digits
-	return nil
-}
-
-func (s *scanner) token() error {
-	start, c := s.pos, s.sql[s.pos]
-	switch {
-	case c == '\'':
-		return s.quoted(String, c, !s.is(NoBackslashEscapes))
-	case c == '"' && s.is(ANSIQuotes):
-		return s.quoted(Quoted, c, false)
-	case c == '"':
-		return s.quoted(String, c, !s.is(NoBackslashEscapes))
-	case c == '`':
-		return s.quoted(Quoted, c, false)
-	case c == '@':
-		return s.variable()
-	case c == '?':
-		s.pos++
-		s.emit(Param, start)
+	s.pos = i
+	if i > start+2 && !isIdent[s.at(i)] {
+		s.emit(k, start)
 		return nil
-	case isDigit(c) || c == '.' && isDigit(s.at(start+1)) && !s.afterName():
-		s.number()
-		return nil
-	case (c == 'x' || c == 'X') && s.at(start+1) == '\'':
-		return s.prefixed(Hex)
-	case (c == 'b' || c == 'B') && s.at(start+1) == '\'':
-		return s.prefixed(Bit)
-	case isIdent(c):
-		s.word()
-		s.emit(Word, start)
-		return nil
-	case c == 0:
-		return ErrNUL
 	}
-	s.pos += operatorLen(s.sql[s.pos:])
-	s.emit(Op, start)
+	return s.word(start)
+}
+
+// real reads the rest of a number after its point.
+func (s *scanner) real(start int) error {
+	i := s.skipDigits(s.pos)
+	if c := s.at(i); c != 'e' && c != 'E' {
+		s.pos = i
+		s.emit(Decimal, start)
+		return nil
+	}
+	i++
+	if c := s.at(i); c == '+' || c == '-' {
+		i++
+	}
+	if !isDigit(s.at(i)) {
+		return ErrNumber
+	}
+	s.pos = s.skipDigits(i)
+	s.emit(Float, start)
 	return nil
 }
 
-func (s *scanner) is(m Mode) bool { return s.opt.Mode&m != 0 }
-
-// afterName reports whether the previous token is an identifier right in front, so that a dot belongs to a name: t.1a.
-func (s *scanner) afterName() bool {
-	if len(s.out) == 0 {
-		return false
+func (s *scanner) skipDigits(i int) int {
+	for isDigit(s.at(i)) {
+		i++
 	}
-	t := s.out[len(s.out)-1]
-	return (t.Kind == Word || t.Kind == Quoted) && int(t.End) == s.pos
+	return i
 }
 
-// quoted scans a string or quoted identifier; a doubled quote stands for itself.
-func (s *scanner) quoted(k Kind, quote byte, escapes bool) error {
+// dot reads a point: of a qualified name (what follows it at once is a name whatever it looks like: t.1a, t.select), or
+// of a number.
+func (s *scanner) dot() error {
 	start := s.pos
-	for i := start + 1; i < len(s.sql); i++ {
+	next := s.at(start + 1)
+	qualified := s.wordEnd == start
+	if !qualified && isDigit(next) {
+		s.pos++
+		return s.real(start)
+	}
+	s.pos++
+	s.emit(Op, start)
+	if isIdent[next] {
+		return s.word(s.pos)
+	}
+	return nil
+}
+
+// quoted reads '..', ".." and `..`.
+func (s *scanner) quoted(c byte) error {
+	if c == '`' || (c == '"' && s.o.Mode&ANSIQuotes != 0) {
+		return s.name(c)
+	}
+	return s.text(c)
+}
+
+// text reads a string literal; s.pos is at its opening quote.
+func (s *scanner) text(q byte) error {
+	start := s.pos
+	escapes := s.o.Mode&NoBackslashEscapes == 0
+	i := s.pos + 1
+	for i < len(s.sql) {
 		switch c := s.sql[i]; {
 		case c == '\\' && escapes:
+			i += 2
+		case c != q:
 			i++
-		case c != quote:
-		case s.at(i+1) == quote:
-			i++
+		case s.at(i+1) == q:
+			i += 2
 		default:
 			s.pos = i + 1
-			s.emit(k, start)
+			s.emit(String, start)
 			return nil
 		}
 	}
 	return ErrUnterminated
 }
 
-// prefixed scans x'..' and b'..'.
-func (s *scanner) prefixed(k Kind) error {
+// name reads a quoted identifier. It ends at a NUL in the servers, so one is refused.
+func (s *scanner) name(q byte) error {
 	start := s.pos
-	n := bytes.IndexByte(s.sql[start+2:], '\'')
-	if n < 0 {
-		return ErrUnterminated
+	wide := false
+	for i := start + 1; i < len(s.sql); i++ {
+		c := s.sql[i]
+		if c == 0 {
+			return ErrByte
+		}
+		wide = wide || c >= utf8.RuneSelf
+		if c != q {
+			continue
+		}
+		if s.at(i+1) == q {
+			i++
+			continue
+		}
+		if wide && s.o.Mode&SingleByte == 0 && !utf8.Valid(s.sql[start:i]) {
+			return ErrByte
+		}
+		s.pos = i + 1
+		s.emit(Quoted, start)
+		return nil
 	}
-	s.pos += 2 + n + 1
-	s.emit(k, start)
+	return ErrUnterminated
+}
+
+// variable reads @name, @'name', @`name`, @"name" and @@name.
+func (s *scanner) variable() error {
+	start := s.pos
+	i := start + 1
+	switch c := s.at(i); {
+	case c == '@':
+		return s.systemVariable(start)
+	case classes[c] == quote:
+		s.pos = i
+		return s.named(start, s.quoted(c))
+	}
+	for isHostname(s.at(i)) {
+		i++
+	}
+	if i == start+1 || s.at(i) >= utf8.RuneSelf {
+		return ErrVariable
+	}
+	s.pos = i
+	s.emit(UserVar, start)
 	return nil
 }
 
-// variable scans @name, @'name', @`name` and @@name. A lone @ (as in user@host) is an operator.
-func (s *scanner) variable() error {
+// named turns the last token, the quoted name of a variable, into the variable that begins at start.
+func (s *scanner) named(start int, err error) error {
+	if err == nil {
+		t := &s.dst[len(s.dst)-1]
+		t.Kind, t.Start = UserVar, int32(start)
+	}
+	return err
+}
+
+func (s *scanner) systemVariable(start int) error {
+	s.pos = start + 2
+	c := s.at(s.pos)
+	if c == '`' { // the name is the quoted token that follows
+		s.emit(SysVar, start)
+		return nil
+	}
+	if !isIdent[c] {
+		return ErrVariable
+	}
+	if err := s.word(start); err != nil {
+		return err
+	}
+	s.dst[len(s.dst)-1].Kind = SysVar
+	return nil
+}
+
+// comparison reads < > = ! and what they combine to. The servers take every adjacent comparison character into the
+// token before they look it up, so that =! is no operator; a syntax error there is an error here.
+func (s *scanner) comparison(c byte) error {
+	start := s.pos
+	n := 1
+	if classes[s.at(start+1)] == compare {
+		n = 2
+		if third := s.at(start + 2); c == '<' && third != '<' && classes[third] == compare {
+			n = 3
+		}
+	}
+	s.pos += n
+	switch string(s.sql[start:s.pos]) {
+	case "<", ">", "=", "!", "<=", ">=", "<>", "!=", "<<", ">>", "<=>":
+		s.emit(Op, start)
+		return nil
+	}
+	return ErrOperator
+}
+
+// doubled reads & | : and && || :=.
+func (s *scanner) doubled(c byte) error {
 	start := s.pos
 	s.pos++
-	kind := UserVar
-	if s.at(s.pos) == '@' {
-		kind = SysVar
+	if next := s.at(s.pos); (c == ':' && next == '=') || (c != ':' && next == c) {
 		s.pos++
 	}
-	switch c := s.at(s.pos); {
-	case c == '\'' || c == '"' || c == '`':
-		if err := s.quoted(kind, c, c != '`' && !s.is(NoBackslashEscapes)); err != nil {
-			return err
+	s.emit(Op, start)
+	return nil
+}
+
+// single reads one character of punctuation.
+func (s *scanner) single(c byte) error {
+	start := s.pos
+	s.pos++
+	switch c {
+	case '*':
+		if s.at(s.pos) == '/' {
+			return s.closeComment()
 		}
-		s.out[len(s.out)-1].Start = int32(start)
-		return nil
-	case isIdent(c) || isDigit(c) || c == '.' && kind == UserVar:
-		for isIdent(s.at(s.pos)) || isDigit(s.at(s.pos)) || s.at(s.pos) == '.' && kind == UserVar {
-			s.pos++
+	case '?':
+		if isIdent[s.at(s.pos)] { // no parameter for the servers, which could not put a value there
+			return ErrByte
 		}
-		s.emit(kind, start)
+		s.emit(Param, start)
 		return nil
 	}
 	s.emit(Op, start)
 	return nil
 }
 
-func (s *scanner) word() {
-	for isIdent(s.at(s.pos)) || isDigit(s.at(s.pos)) {
-		s.pos++
-	}
-}
-
-// number scans a number, or an identifier that begins with digits (1abc, and 1e where no exponent follows).
-func (s *scanner) number() {
+// minus reads - -> ->> or a comment that begins with two of them and a space, a control character or the end.
+func (s *scanner) minus() error {
 	start := s.pos
-	if s.sql[start] == '0' && s.based(start) {
-		return
-	}
-	if s.afterDot() {
-		s.word()
-		s.emit(Word, start)
-		return
-	}
-	s.digits()
-	kind := Int
-	switch c := s.at(s.pos); {
-	case c == '.':
-		kind = Decimal
-		s.pos++
-		s.digits()
-		if s.exponent() {
-			kind = Float
-		}
-	case s.exponent():
-		kind = Float
-	case isIdent(c):
-		kind = Word
-		s.word()
-	}
-	s.emit(kind, start)
-}
-
-// afterDot reports whether the digits right behind a dot are a name: t.1.
-func (s *scanner) afterDot() bool {
-	n := len(s.out)
-	if n < 2 || s.sql[s.out[n-1].Start] != '.' || s.out[n-1].Kind != Op || int(s.out[n-1].End) != s.pos {
-		return false
-	}
-	k := s.out[n-2].Kind
-	return k == Word || k == Quoted
-}
-
-func (s *scanner) digits() {
-	for isDigit(s.at(s.pos)) {
-		s.pos++
-	}
-}
-
-// exponent scans e, an optional sign, and at least one digit.
-func (s *scanner) exponent() bool {
-	if c := s.at(s.pos); c != 'e' && c != 'E' {
-		return false
-	}
-	i := s.pos + 1
-	if c := s.at(i); c == '+' || c == '-' {
-		i++
-	}
-	if !isDigit(s.at(i)) {
-		return false
-	}
-	s.pos = i
-	s.digits()
-	return true
-}
-
-// based scans 0x41 and 0b01. With an upper-case letter, or when something else follows, they are identifiers.
-func (s *scanner) based(start int) bool {
-	kind, valid := Hex, isHex
-	switch s.at(start + 1) {
-	case 'x':
-	case 'b':
-		kind, valid = Bit, isBit
-	default:
-		return false
-	}
-	i := start + 2
-	for valid(s.at(i)) {
-		i++
-	}
-	if i == start+2 || isIdent(s.at(i)) || isDigit(s.at(i)) {
-		return false
-	}
-	s.pos = i
-	s.emit(kind, start)
-	return true
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-func isBit(c byte) bool   { return c == '0' || c == '1' }
-func isHex(c byte) bool {
-	return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-// isIdent reports whether c can stand in an unquoted identifier, digits aside.
-func isIdent(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == '$' || c >= 0x80
-}
-
-// operatorLen is the length of the longest operator that text begins with.
-func operatorLen(text []byte) int {
-	for _, op := range [...]string{"->>", "<=>", "->", "<=", ">=", "<>", "!=", "<<", ">>", "||", "&&", ":="} {
-		if len(text) >= len(op) && string(text[:len(op)]) == op {
-			return len(op)
+	next := s.at(start + 1)
+	if next == '-' {
+		if c := s.at(start + 2); c <= ' ' || c == 0x7f {
+			s.pos++
+			return s.lineComment()
 		}
 	}
-	return 1
+	s.pos++
+	if next == '>' {
+		s.pos++
+		if s.at(s.pos) == '>' {
+			s.pos++
+		}
+	}
+	s.emit(Op, start)
+	return nil
 }

@@ -16,7 +16,7 @@ const (
 	Bit          // 0b01, b'01'
 	Param        // ?
 	UserVar      // @name, @'name', @`name`
-	SysVar       // @@name (scope words follow as separate tokens)
+	SysVar       // @@name (a scope's name follows as separate tokens; @@ alone before `name`)
 	Op           // operators and punctuation, the longest that matches: ( ) , . ; = <=> || -> ->> := ...
 	Null         // the keyword NULL in a value position; produced by the planner, not by the scanner
 	Default      // the keyword DEFAULT likewise
@@ -46,4 +46,7 @@ const (
 	NoAutoValueOnZero
 	OnlyFullGroupBy
 	Oracle // MariaDB's ORACLE, MSSQL, ... : refused for protected tables
+	// SingleByte is no sql_mode: character_set_client is latin1 or ascii. Bytes outside ASCII then stand only in
+	// literals, quoted identifiers and comments; otherwise the text is UTF-8.
+	SingleByte
 )
