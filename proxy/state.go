@@ -59,6 +59,9 @@ func (s *session) ensureState() error {
 		SelectLimit: limit,
 	}
 	s.state = rewrite.State{Database: string(row[4]), Mode: token.ParseMode(mode)}
+	if charsetWidth(s.env.Client) == 1 {
+		s.state.Mode |= token.SingleByte
+	}
 	s.dirty = false
 	return nil
 }
