@@ -37,9 +37,6 @@ func (s *session) has(capability uint32) bool { return s.caps&capability != 0 }
 
 func (s *session) deprecateEOF() bool { return s.has(mysql.CLIENT_DEPRECATE_EOF) }
 
-// foundRows tells that affected rows count the rows that matched instead of those that changed.
-func (s *session) foundRows() bool { return s.has(mysql.CLIENT_FOUND_ROWS) }
-
 func (s *session) inTransaction() bool { return s.status&mysql.SERVER_STATUS_IN_TRANS != 0 }
 
 func (s *session) autocommit() bool { return s.status&mysql.SERVER_STATUS_AUTOCOMMIT != 0 }

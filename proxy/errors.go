@@ -68,12 +68,12 @@ func blame(err error) (fault.Culprit, zapcore.Level) {
 		return fault.Client, zapcore.DebugLevel
 	case errors.Is(err, errDrained):
 		return fault.Limits, zapcore.InfoLevel
-	case errors.As(err, &f):
-		return f.Culprit, zapcore.InfoLevel
 	case errors.As(err, &w) && w.Peer == clientPeer:
 		return fault.Client, zapcore.InfoLevel
 	case errors.As(err, &w):
 		return fault.Backend, zapcore.WarnLevel
+	case errors.As(err, &f):
+		return f.Culprit, zapcore.InfoLevel
 	case errors.As(err, &se):
 		return fault.Client, zapcore.InfoLevel // a login that the server turned down
 	}

@@ -44,7 +44,7 @@ func (s *session) dial(ctx context.Context) error {
 		return &wire.Error{Peer: backendPeer, Op: "connect", Err: err}
 	}
 	tuneSocket(nc)
-	s.raw = nc
+	s.adopt(nc)
 	s.backend = wire.New(nc, backendPeer, loginPacketLimit)
 	wire.Pair(s.client, s.backend)
 	return s.backend.SetDeadline(s.loginDeadline())

@@ -42,8 +42,12 @@ type backend struct {
 	script   func(command []byte) [][]byte                    // nil packets: the connection is closed
 	logins   chan packet.HandshakeResponse
 
-	mu       sync.Mutex
-	commands [][]byte
+	afterSwitch bool // after a packet that asks for another plugin, one more is read and answered with OK
+
+	mu        sync.Mutex
+	commands  [][]byte
+	hangUp    bool   // close the connection after the next answer
+	lastWords []byte // and say this before
 }
 
 func newBackend(t *testing.T, script func([]byte) [][]byte) *backend {
@@ -58,7 +62,6 @@ func newBackend(t *testing.T, script func([]byte) [][]byte) *backend {
 		Collation: 45, Status: mysql.SERVER_STATUS_AUTOCOMMIT, AuthPlugin: mysql.AUTH_NATIVE_PASSWORD,
 	}
 	t.Cleanup(func() { _ = l.Close() })
-	go b.accept()
 	return b
 }
 
@@ -91,10 +94,26 @@ func (b *backend) serve(nc net.Conn) {
 		if packets == nil {
 			return
 		}
-		if write(c, packets...) != nil {
+		if write(c, packets...) != nil || b.end(c) {
 			return
 		}
+		if b.afterSwitch && packets[0][0] == mysql.EOF_HEADER {
+			if _, err := c.ReadPacket(); err != nil || write(c, okPacket(mysql.SERVER_STATUS_AUTOCOMMIT)) != nil {
+				return
+			}
+		}
 	}
+}
+
+// end tells whether to hang up, after the last words.
+func (b *backend) end(c *wire.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.hangUp && b.lastWords != nil {
+		c.ResetSequence()
+		_ = write(c, b.lastWords)
+	}
+	return b.hangUp
 }
 
 func write(c *wire.Conn, packets ...[]byte) error {
@@ -188,6 +207,7 @@ func newProxy(t *testing.T, b *backend, change func(*Config)) *proxied {
 	if err != nil {
 		t.Fatal(err)
 	}
+	go b.accept()
 	p := &proxied{t: t, srv: srv, addr: l.Addr().String(), logs: logs}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,13 +65,17 @@ type session struct {
 	rows        uint64
 	idle        atomic.Bool // between two commands
 	backendGone atomic.Bool // the watcher saw the backend hang up; to be confirmed
-	raw         net.Conn    // backend socket, below TLS
+
+	mu      sync.Mutex
+	sockets []net.Conn // both legs, below TLS; for abort
+	aborted bool
 }
 
 func newSession(srv *Server, nc net.Conn) *session {
 	id := srv.nextID.Add(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	return &session{
+		sockets: []net.Conn{nc},
 		srv:     srv,
 		id:      id,
 		started: time.Now(),
@@ -105,7 +110,7 @@ func (s *session) guarded() (err error) {
 	if err := s.login(); err != nil {
 		return err
 	}
-	forget := s.srv.hangups.watch(s.raw, s)
+	forget := s.srv.hangups.watch(s.sockets[1], s)
 	defer forget()
 	return s.serve()
 }
@@ -138,9 +143,23 @@ func (s *session) close() {
 
 // abort closes the sockets under a running session. Called from other goroutines.
 func (s *session) abort() {
-	s.wake()
 	s.cancel()
-	_ = s.client.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aborted = true
+	for _, nc := range s.sockets {
+		_ = nc.Close()
+	}
+}
+
+// adopt makes the backend's socket the session's; it is closed at once when the session was aborted meanwhile.
+func (s *session) adopt(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sockets = append(s.sockets, nc)
+	if s.aborted {
+		_ = nc.Close()
+	}
 }
 
 // wake interrupts a session that waits for its client. Called from other goroutines.
@@ -232,11 +251,14 @@ func (s *session) lastWords() error {
 // answer gives the outcome of a command to the client when the command has not done so itself. What it returns ends
 // the session.
 func (s *session) answer(err error) error {
+	var lost *wire.Error
 	var f *fault.Error
 	var se *serverError
 	switch {
 	case err == nil:
 		return s.client.Flush()
+	case errors.As(err, &lost):
+		return err // whatever the reason inside says, the connection cannot go on
 	case errors.As(err, &f):
 		return s.sendFault(f)
 	case errors.As(err, &se):
