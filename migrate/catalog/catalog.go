@@ -67,10 +67,11 @@ func Load(ctx context.Context, db *sql.DB, tables []Table) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return found.snapshot(tables), nil
+	return found.Snapshot(tables), nil
 }
 
-func (d *Database) snapshot(tables []Table) *Snapshot {
+// Snapshot judges what was read.
+func (d *Database) Snapshot(tables []Table) *Snapshot {
 	b := &builder{db: d, schema: d.emptySchema()}
 	b.addOrdinary()
 	for i := range tables {

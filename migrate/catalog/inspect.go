@@ -14,12 +14,12 @@ import (
 
 // Database is everything that was read, before it is judged.
 type Database struct {
-	Server   Server
-	Tables   []*TableInfo // base tables and views of the schemas that matter: those of protected tables and the account's own
-	Code     []Code       // views and routines of all schemas
-	Triggers []Trigger
-	Events   []Code
-	Metadata map[MetadataKey]Metadata
+	Server     Server
+	Tables     []*TableInfo // base tables and views of the schemas that matter: those of protected tables and the account's own
+	Code       []Code       // views and routines of all schemas
+	Triggers   []Trigger
+	Events     []Code
+	Metadata   map[MetadataKey]Metadata
 	Collations map[string]uint16 // name in lower case -> id
 	// HasMetadata tells that the metadata table exists.
 	HasMetadata bool
@@ -86,6 +86,7 @@ type ForeignKey struct {
 	Name               string
 	Columns            []string
 	ToSchema, ToTable  string
+	ToColumns          []string
 	OnUpdate, OnDelete string // "CASCADE", "RESTRICT", "SET NULL", ...
 }
 
@@ -328,7 +329,7 @@ func (r *reader) keys(ctx context.Context, d *Database, schemas []string) error 
 func (r *reader) foreignKeys(ctx context.Context, d *Database, schemas []string) error {
 	list, args := in(schemas)
 	rows, err := r.rows(ctx, `SELECT k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME,
-		c.UPDATE_RULE, c.DELETE_RULE
+		c.UPDATE_RULE, c.DELETE_RULE, k.REFERENCED_COLUMN_NAME
 		FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS c
 		ON c.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND c.TABLE_NAME = k.TABLE_NAME
 		WHERE k.TABLE_SCHEMA IN `+list+` AND k.REFERENCED_TABLE_NAME IS NOT NULL
@@ -348,7 +349,7 @@ func (r *reader) foreignKeys(ctx context.Context, d *Database, schemas []string)
 			})
 		}
 		f := &t.ForeignKeys[len(t.ForeignKeys)-1]
-		f.Columns = append(f.Columns, v[3].String)
+		f.Columns, f.ToColumns = append(f.Columns, v[3].String), append(f.ToColumns, v[8].String)
 	}
 	return nil
 }

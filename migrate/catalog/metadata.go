@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"phiproxy/rewrite/logical"
 )
 
 // MetadataTable keeps the logical definition of every protected column, in the database of the proxy's own account.
@@ -24,23 +22,18 @@ type MetadataKey struct{ Schema, Table, Column string }
 
 // Metadata is one row of the metadata table.
 type Metadata struct {
-	Ordinal      int    // position when it was recorded, from 1
-	ID           string // column id of the configuration
-	Type         string // COLUMN_TYPE before widening
-	Definition   string // the same as SHOW CREATE TABLE printed it, character set and collation included when it printed them
-	Charset      string
-	Collation    string
-	CollationID  uint16
-	Nullable     bool
-	HasDefault   bool
-	Default      *string
-	Physical     string // COLUMN_TYPE after widening
-	State        string
-}
-
-// Logical makes the column's logical type.
-func (m *Metadata) Logical() (logical.Type, error) {
-	return logicalType(m.Type, m.Charset, m.Collation, m.CollationID)
+	Ordinal     int    // position when it was recorded, from 1
+	ID          string // column id of the configuration
+	Type        string // COLUMN_TYPE before widening
+	Definition  string // the same as SHOW CREATE TABLE printed it, character set and collation included when it printed them
+	Charset     string
+	Collation   string
+	CollationID uint16
+	Nullable    bool
+	HasDefault  bool
+	Default     *string
+	Physical    string // COLUMN_TYPE after widening
+	State       string
 }
 
 // metadata reads the metadata table. It does not exist before the first `phiproxy schema apply`.

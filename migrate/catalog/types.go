@@ -1,12 +1,8 @@
 package catalog
 
-import (
-	"fmt"
+import "phiproxy/rewrite/logical"
 
-	"phiproxy/rewrite/logical"
-)
-
-// logicalType makes the logical type of a column.
-func logicalType(columnType, charset, collation string, collationID uint16) (logical.Type, error) {
-	return nil, fmt.Errorf("logical types are not there yet")
+// Logical makes the column's logical type.
+func (m *Metadata) Logical() (logical.Type, error) {
+	return logical.Parse(logical.Definition{Type: m.Type, Charset: m.Charset, Collation: m.Collation, CollationID: m.CollationID})
 }
