@@ -29,7 +29,7 @@ type goldenCase struct {
 	mode, want   string
 }
 
-func readGolden(t *testing.T, path string) []goldenCase {
+func readGolden(t testing.TB, path string) []goldenCase {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -11,61 +11,64 @@ import (
 // It may be wrong in the other direction only.
 func (p *Planner) Mentions(sql []byte) bool { return p.scan.match(sql) }
 
-// matcher finds any of a set of words in a text without regard to case. It moves a window of the shortest word's length
-// over the text and shifts it by what the window's last two bytes allow (Wu and Manber, "A fast algorithm for
-// multi-pattern searching", 1994). Bytes are classed by their low five bits, which makes letters of both cases equal.
+// matcher finds any of a set of words in a text without regard to case. Every occurrence of a word of n bytes covers one of
+// the places 0, n-2, 2(n-2), ... of the text with three bytes of its own, so that only those places are looked at; a set
+// tells which three bytes can be a word's. Bytes are classed by their low five bits, which makes letters of both cases equal.
 type matcher struct {
 	words  []string // folded
-	window int
-	shift  [1024]uint8 // classes of two bytes -> how far the window can move; 0: a word may end here
-	ends   [1024][]int // classes of two bytes -> words whose first window bytes end so
+	stride int      // distance of the places; 0 when a word is too short to skip anything
+	maybe  [1 << 15 / 64]uint64
+	within map[uint32][]occurrence // class of three bytes -> where in words it stands
 }
+
+// occurrence is a place in a word.
+type occurrence struct{ word, offset int }
 
 func newMatcher(words []string) *matcher {
 	slices.Sort(words)
-	m := &matcher{words: slices.Compact(words)}
-	m.window = 255
+	m := &matcher{words: slices.Compact(words), within: map[uint32][]occurrence{}}
+	shortest := len(m.words[0])
 	for _, w := range m.words {
-		m.window = min(m.window, len(w))
+		shortest = min(shortest, len(w))
 	}
-	if m.window < 2 {
+	if shortest < 3 {
 		return m
 	}
-	for i := range m.shift {
-		m.shift[i] = uint8(m.window - 1)
-	}
+	m.stride = shortest - 2
 	for k, w := range m.words {
-		for end := 2; end <= m.window; end++ {
-			c := pair(w[end-2], w[end-1])
-			m.shift[c] = min(m.shift[c], uint8(m.window-end))
+		for i := range m.stride {
+			c := class3(w[i], w[i+1], w[i+2])
+			m.maybe[c/64] |= 1 << (c % 64)
+			m.within[c] = append(m.within[c], occurrence{word: k, offset: i})
 		}
-		c := pair(w[m.window-2], w[m.window-1])
-		m.ends[c] = append(m.ends[c], k)
 	}
 	return m
 }
 
-func pair(a, b byte) int { return int(a&31)<<5 | int(b&31) }
+func class3(a, b, c byte) uint32 { return uint32(a&31) | uint32(b&31)<<5 | uint32(c&31)<<10 }
 
 func (m *matcher) match(text []byte) bool {
 	if m.foldable(text) {
 		text = []byte(fold(string(text)))
 	}
-	if m.window < 2 {
+	if m.stride == 0 {
 		return m.each(text)
 	}
-	for end := m.window; end <= len(text); {
-		c := pair(text[end-2], text[end-1])
-		if n := m.shift[c]; n > 0 {
-			end += int(n)
-			continue
+	for i := 0; i+2 < len(text); i += m.stride {
+		c := class3(text[i], text[i+1], text[i+2])
+		if m.maybe[c/64]&(1<<(c%64)) != 0 && m.around(text, i, c) {
+			return true
 		}
-		for _, k := range m.ends[c] {
-			if m.at(m.words[k], text, end-m.window) {
-				return true
-			}
+	}
+	return false
+}
+
+// around reports whether a word covers text[i:i+3], whose class is c.
+func (m *matcher) around(text []byte, i int, c uint32) bool {
+	for _, o := range m.within[c] {
+		if i >= o.offset && m.at(m.words[o.word], text, i-o.offset) {
+			return true
 		}
-		end++
 	}
 	return false
 }

@@ -137,7 +137,7 @@ func (u *unit) verbatim(i int) bool {
 	switch {
 	case u.op(i-1, "."):
 		return false
-	case u.toks[i+1].Kind == token.String && (keywords[strings.ToUpper(word)] || u.adjacent(i+1) && (word[0] == '_' || strings.EqualFold(word, "n"))):
+	case u.toks[i+1].Kind == token.String && (keywords[strings.ToUpper(word)] || word[0] == '_'):
 		return true
 	case u.op(i+1, "("):
 		return !special

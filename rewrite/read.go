@@ -274,6 +274,9 @@ func (r *resolver) textLiteral(e ast.ExprNode) (int, bool) {
 		return 0, false
 	}
 	u := r.u
+	if c := u.text(i)[0]; c != '\'' && c != '"' { // N'..' is converted on its way
+		return 0, false
+	}
 	return i, (u.op(i-1, "(") || u.op(i-1, ",")) && (u.op(i+1, ")") || u.op(i+1, ","))
 }
 
