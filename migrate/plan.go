@@ -178,6 +178,3 @@ const metadataDDL = `CREATE TABLE IF NOT EXISTS ` + catalog.MetadataTable + ` (
   applied_at     TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
   PRIMARY KEY (table_schema, table_name, column_name)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`
-
-// embedded tells that the server is the demo's.
-func (p *planner) embedded() bool { return p.found.Server.Flavor == rewrite.Embedded }

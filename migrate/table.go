@@ -191,19 +191,6 @@ func (p *planner) widen(info *catalog.TableInfo, targets []*target) {
 	p.embeddedDates(info, targets)
 }
 
-// embeddedDates mends what go-mysql-server does to a DATE that becomes bytes: it adds a time of day.
-func (p *planner) embeddedDates(info *catalog.TableInfo, targets []*target) {
-	if !p.embedded() {
-		return
-	}
-	for _, g := range targets {
-		if name := catalog.QuoteName(g.info.Name); g.info.Type == "date" {
-			p.step(info.Schema+"."+info.Name, "the embedded server adds a time of day to dates that become bytes", "",
-				"UPDATE %s SET %s = LEFT(%s, 10) WHERE LENGTH(%s) = 19", qualified(info), name, name, name)
-		}
-	}
-}
-
 // attributes are what a column keeps beside its type.
 func attributes(g *target) string {
 	s := notNull(g.info)
@@ -257,8 +244,12 @@ func (p *planner) settle(ctx context.Context, t *catalog.Table, info *catalog.Ta
 
 // sealSQL looks at the values again, in the same statement that marks the columns.
 func (p *planner) sealSQL(info *catalog.TableInfo, plain []string) string {
-	return fmt.Sprintf("UPDATE %s.%s SET state = '%s' WHERE table_schema = %s AND table_name = %s\n  AND NOT EXISTS (SELECT 1 FROM %s WHERE %s)",
-		catalog.QuoteName(p.plan.Database), catalog.MetadataTable, catalog.Sealed, quote(info.Schema), quote(info.Name), qualified(info), strings.Join(plain, " OR "))
+	sql := fmt.Sprintf("UPDATE %s.%s SET state = '%s' WHERE table_schema = %s AND table_name = %s",
+		catalog.QuoteName(p.plan.Database), catalog.MetadataTable, catalog.Sealed, quote(info.Schema), quote(info.Name))
+	if p.embedded() {
+		return sql
+	}
+	return sql + fmt.Sprintf("\n  AND NOT EXISTS (SELECT 1 FROM %s WHERE %s)", qualified(info), strings.Join(plain, "\n  OR "))
 }
 
 // plainBytes is the condition for bytes that are no envelope: these begin with a byte of F8 or above, as no text does.
