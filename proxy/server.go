@@ -103,6 +103,7 @@ type Server struct {
 // New makes a server. It starts nothing but the watcher of backend connections, which Shutdown ends.
 func New(cfg Config) (*Server, error) {
 	cfg.Limits = cfg.Limits.withDefaults()
+	cfg.ClientTLS, cfg.BackendTLS = fullRecords(cfg.ClientTLS), fullRecords(cfg.BackendTLS)
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics(nil)
 	}
@@ -118,6 +119,17 @@ func New(cfg Config) (*Server, error) {
 		sessions:  make(map[*session]struct{}),
 		idle:      make(chan struct{}),
 	}, nil
+}
+
+// fullRecords makes TLS write records of full size from the first byte on: responses are written in large pieces, and
+// nobody renders half a row.
+func fullRecords(cfg *tls.Config) *tls.Config {
+	if cfg == nil {
+		return nil
+	}
+	cfg = cfg.Clone()
+	cfg.DynamicRecordSizingDisabled = true
+	return cfg
 }
 
 // Serve accepts connections until Shutdown, and returns ErrServerClosed then. It may be called for several listeners.
