@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"go.uber.org/zap"
+
+	"phiproxy/admin"
+	"phiproxy/config"
+	"phiproxy/keys"
+	"phiproxy/migrate/catalog"
+	"phiproxy/proxy"
+	"phiproxy/rewrite"
+)
+
+// assembly is everything that serves, wired together and not yet started.
+type assembly struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	metrics  *prometheus.Registry
+	store    *sql.DB
+	ring     *keys.Ring
+	schema   *catalog.Watcher
+	planner  atomic.Pointer[rewrite.Planner]
+	draining atomic.Bool
+	proxy    *proxy.Server
+	admin    *admin.Server
+}
+
+// assemble wires the parts of a configuration. It reads the database's schema, and fails when that is not as configured.
+func assemble(ctx context.Context, cfg *config.Config, log *zap.Logger) (*assembly, error) {
+	a := &assembly{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, step := range []func(context.Context) error{a.openStore, a.openKeys, a.readSchema, a.makeProxy, a.makeAdmin} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, a.close())
+		}
+	}
+	return a, nil
+}
+
+func (a *assembly) openStore(context.Context) (err error) {
+	a.store, err = openStore(a.cfg)
+	return err
+}
+
+func (a *assembly) openKeys(ctx context.Context) (err error) {
+	a.ring, err = newRing(ctx, a.cfg.Keys, a.store, keys.NewMetrics(a.metrics), a.log)
+	return err
+}
+
+// readSchema reads the schema once and makes the first planner. What differs from the configuration stops the start.
+func (a *assembly) readSchema(ctx context.Context) error {
+	a.schema = catalog.NewWatcher(a.store, catalogTables(a.cfg), catalog.Options{
+		Interval: schemaInterval,
+		OnChange: a.newPlanner,
+		OnError:  func(err error) { a.log.Warn("the schema cannot be read; the last one stays in use", zap.Error(err)) },
+	})
+	snapshot, err := a.schema.Refresh(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range snapshot.Warnings {
+		a.log.Warn("schema", zap.Stringer("problem", p))
+	}
+	return problemsError(snapshot.Problems)
+}
+
+// schemaInterval is how often the schema is read again, for changes that did not come through this proxy.
+const schemaInterval = 30 * time.Second
+
+func (a *assembly) newPlanner(s *catalog.Snapshot) {
+	for _, p := range s.Problems {
+		a.log.Error("statements on a table are refused", zap.Stringer("problem", p))
+	}
+	a.planner.Store(rewrite.NewPlanner(s.Schema, a.cfg.Limits.Shapes))
+}
+
+// schemaChanged reads the schema after a statement that may have changed it.
+func (a *assembly) schemaChanged() {
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Backend.ConnectTimeout.Std())
+	defer cancel()
+	if _, err := a.schema.Refresh(ctx); err != nil {
+		a.log.Warn("the schema cannot be read; the last one stays in use", zap.Error(err))
+	}
+}
+
+func (a *assembly) makeProxy(context.Context) error {
+	onClient, err := clientTLS(a.cfg.Listen.TLS)
+	if err != nil {
+		return err
+	}
+	onBackend, err := backendTLS(a.cfg.Backend)
+	if err != nil {
+		return err
+	}
+	a.proxy, err = proxy.New(proxy.Config{
+		Dial:          a.dial,
+		BackendTLS:    onBackend,
+		ClientTLS:     onClient,
+		RequireTLS:    a.cfg.Listen.TLS.Require,
+		Planner:       a.planner.Load,
+		SchemaChanged: a.schemaChanged,
+		Keys:          a.ring,
+		Limits:        proxyLimits(a.cfg.Limits),
+		Log:           a.log,
+		Metrics:       proxy.NewMetrics(a.metrics),
+	})
+	return err
+}
+
+func (a *assembly) dial(ctx context.Context) (net.Conn, error) {
+	d := net.Dialer{Timeout: a.cfg.Backend.ConnectTimeout.Std()}
+	return d.DialContext(ctx, "tcp", a.cfg.Backend.Address)
+}
+
+func proxyLimits(l config.Limits) proxy.Limits {
+	return proxy.Limits{
+		MaxConnections: l.MaxConnections,
+		LoginTimeout:   l.LoginTimeout.Std(),
+		MaxStatement:   int(l.MaxStatement),
+		MaxLookupBytes: int(l.LookupBytes),
+		LookupRows:     l.LookupRows,
+	}
+}
+
+func (a *assembly) makeAdmin(context.Context) error {
+	if !a.cfg.Admin.Enabled {
+		return nil
+	}
+	tables := make([]admin.Table, len(a.cfg.Tables))
+	for i, t := range a.cfg.Tables {
+		tables[i] = admin.Table{Name: t.Schema + "." + t.Name, Owner: t.Owner}
+		for _, c := range t.Columns {
+			tables[i].Columns = append(tables[i].Columns, c.Name)
+		}
+	}
+	a.admin = admin.New(admin.Options{
+		Build: build(), Backend: a.cfg.Backend.Address, Listen: a.cfg.Listen.Address, Tables: tables,
+		Checks: a.checks(), Metrics: a.metrics, Hosts: a.cfg.Admin.Hosts, Log: a.log,
+	})
+	return nil
+}
+
+var (
+	errDraining = errors.New("the proxy is shutting down")
+	errSchema   = errors.New("protected tables are not as configured")
+)
+
+// checks are what /readyz looks at.
+func (a *assembly) checks() []admin.Check {
+	return []admin.Check{
+		{Name: "serving", Run: a.checkServing},
+		{Name: "database", Run: a.store.PingContext},
+		{Name: "key service", Run: a.ring.Check},
+		{Name: "schema", Run: a.checkSchema},
+	}
+}
+
+func (a *assembly) checkServing(context.Context) error {
+	if a.draining.Load() {
+		return errDraining
+	}
+	return nil
+}
+
+func (a *assembly) checkSchema(context.Context) error {
+	if len(a.schema.Current().Problems) > 0 {
+		return errSchema
+	}
+	return nil
+}
+
+// close gives back what assemble opened, as far as it came.
+func (a *assembly) close() error {
+	if a.ring != nil {
+		a.ring.Close()
+	}
+	if a.store != nil {
+		return a.store.Close()
+	}
+	return nil
+}

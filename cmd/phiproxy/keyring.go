@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"phiproxy/config"
+	"phiproxy/keys"
+	"phiproxy/keys/kmsaws"
+	"phiproxy/keys/kmslocal"
+	"phiproxy/keys/store"
+)
+
+// newRing makes the ring that the configuration describes.
+func newRing(ctx context.Context, k config.Keys, db *sql.DB, metrics *keys.Metrics, log *zap.Logger) (*keys.Ring, error) {
+	provider, err := newProvider(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return keys.New(keys.RingOptions{
+		Store:      store.New(db),
+		Provider:   provider,
+		TTL:        k.CacheTTL.Std(),
+		StaleFor:   k.StaleFor.Std(),
+		NoGenerate: !k.GenerateOnFirstWrite,
+		Metrics:    metrics,
+		Log:        log,
+	})
+}
+
+func newProvider(ctx context.Context, k config.Keys) (keys.Provider, error) {
+	if k.Provider == config.ProviderLocal {
+		provider, err := kmslocal.New(kmslocal.Options{File: k.LocalFile})
+		if err != nil {
+			return nil, fmt.Errorf("keys.local_file: %w", err)
+		}
+		return provider, nil
+	}
+	return kmsaws.New(ctx, kmsaws.Options{
+		KeyID:                 k.Alias,
+		Region:                k.Region,
+		Endpoint:              k.Endpoint,
+		AllowInsecureEndpoint: k.AllowInsecureEndpoint,
+		Timeout:               k.Timeout.Std(),
+	})
+}
+
+// makeLocalKey makes the key file of provider local when there is none. That is part of setting up: the proxy itself never
+// makes one, since a mistyped path would then give a second key beside the one that everything is wrapped under.
+func makeLocalKey(k config.Keys) error {
+	if k.Provider != config.ProviderLocal {
+		return nil
+	}
+	_, err := kmslocal.New(kmslocal.Options{File: k.LocalFile, Create: true})
+	if err != nil {
+		return fmt.Errorf("keys.local_file: %w", err)
+	}
+	return nil
+}

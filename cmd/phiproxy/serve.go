@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"net"
+	"os/signal"
+	"syscall"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"phiproxy/proxy"
+)
+
+func serveCommand() command {
+	return command{
+		name: "serve", short: "run the proxy",
+		long: "Runs the proxy and its admin port until SIGTERM or SIGINT. Then no connection is accepted any more, and each one ends as soon as it is between transactions, at the latest after limits.drain_timeout. A second signal ends it at once.",
+		setup: func(flags *flag.FlagSet) runner {
+			load := configFlag(flags)
+			return func(ctx context.Context, env environment, _ []string) error {
+				cfg, err := load(env)
+				if err != nil {
+					return err
+				}
+				log, err := newLogger(cfg.Log)
+				if err != nil {
+					return err
+				}
+				ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+				defer stop()
+				a, err := assemble(ctx, cfg, log)
+				if err != nil {
+					return err
+				}
+				return errors.Join(a.serve(ctx, stop), a.close())
+			}
+		},
+	}
+}
+
+// listeners are the open ports of an assembly.
+type listeners struct {
+	mysql net.Listener
+	admin net.Listener // nil when the admin port is disabled
+}
+
+func (a *assembly) listen() (l listeners, err error) {
+	if l.mysql, err = net.Listen("tcp", a.cfg.Listen.Address); err != nil {
+		return l, err
+	}
+	if a.admin == nil {
+		return l, nil
+	}
+	if l.admin, err = net.Listen("tcp", a.cfg.Admin.Address); err != nil {
+		return l, errors.Join(err, l.mysql.Close())
+	}
+	return l, nil
+}
+
+// serve opens the ports and serves until ctx ends, then drains. Once draining began it calls stop, so that the next
+// signal has its usual effect.
+func (a *assembly) serve(ctx context.Context, stop func()) error {
+	l, err := a.listen()
+	if err != nil {
+		return err
+	}
+	a.log.Info("ready", zap.Stringer("listen", l.mysql.Addr()), zap.String("backend", a.cfg.Backend.Address),
+		zap.Bool("client_tls", a.cfg.Listen.TLS.Enabled()), zap.String("backend_tls", a.cfg.Backend.TLS.Mode), zap.Bool("fips140", build().FIPS))
+	return a.serveOn(ctx, l, stop)
+}
+
+// serveOn serves on open ports. It returns when everything has ended.
+func (a *assembly) serveOn(ctx context.Context, l listeners, stop func()) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return ignore(a.proxy.Serve(l.mysql), proxy.ErrServerClosed) })
+	group.Go(func() error { a.schema.Run(ctx); return nil })
+	if l.admin != nil {
+		group.Go(func() error { return a.admin.Serve(l.admin) })
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		stop()
+		return a.drain()
+	})
+	return group.Wait()
+}
+
+// drain ends the sessions, then the admin port, which answers "not ready" meanwhile.
+func (a *assembly) drain() error {
+	a.draining.Store(true)
+	a.log.Info("draining", zap.Duration("timeout", a.cfg.Limits.DrainTimeout.Std()))
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Limits.DrainTimeout.Std())
+	defer cancel()
+	err := a.proxy.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.log.Warn("sessions were closed in the middle of a transaction")
+		err = nil
+	}
+	if a.admin != nil {
+		err = errors.Join(err, ignore(a.admin.Shutdown(ctx), context.DeadlineExceeded))
+	}
+	a.log.Info("ended")
+	return err
+}
+
+// ignore turns the expected error into none.
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}
