@@ -130,15 +130,6 @@ func (s *session) relayText() error {
 	return s.backend.Settle()
 }
 
-// onFieldList relays the question for a table's columns; the answer has no column count. For a protected table it would
-// show the stored types.
-func (s *session) onFieldList(p []byte) error {
-	if s.srv.cfg.Planner().Mentions(p[1:]) {
-		return fault.CommandUnsupported.With("COM_FIELD_LIST of a protected table")
-	}
-	return s.relay(p, s.relayFetched)
-}
-
 // onReset relays COM_RESET_CONNECTION, which keeps the user and forgets everything else.
 func (s *session) onReset(p []byte) error {
 	s.forgetSession()

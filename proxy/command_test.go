@@ -7,7 +7,9 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/logical"
 )
 
 // Commands that are refused never reach the server, and the connection goes on.
@@ -183,5 +185,53 @@ func TestSchemaChangesAreTold(t *testing.T) {
 	<-told
 	if c.ask([]byte{mysql.COM_PING}); len(told) != 0 {
 		t.Errorf("told %d times more", len(told))
+	}
+}
+
+// protectedSchema has the table hospital.cases with a protected DATE.
+func protectedSchema(t *testing.T) *rewrite.Schema {
+	t.Helper()
+	date, err := logical.Parse(logical.Definition{Type: "date"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := &rewrite.Table{
+		Schema: "hospital", Name: "cases", Protected: true, Owner: 0, Flag: -1, AutoInc: -1,
+		Columns: []rewrite.Column{
+			{Name: "user_id", Type: "varchar(100)"},
+			{Name: "patient_dob", Type: "varbinary(200)", Protected: &rewrite.Protected{ID: "cases.patient_dob", Type: date, Definition: "date"}},
+		},
+	}
+	s := &rewrite.Schema{Tables: map[string]*rewrite.Table{}, Opaque: map[string]string{}}
+	s.Tables[s.Key("hospital", "cases")] = cases
+	s.Opaque[s.Key("hospital", "all_cases")] = "view"
+	return s
+}
+
+// The mysql command line asks for the columns of every table it finds; a protected one shows its logical types.
+func TestFieldListShowsLogicalTypes(t *testing.T) {
+	stored := packet.Column{Catalog: []byte("def"), OrgName: []byte("patient_dob"), Type: mysql.MYSQL_TYPE_VAR_STRING, Charset: 63, Length: 200, HasDefault: true}
+	b := newBackend(t, func(command []byte) [][]byte {
+		if command[0] == mysql.COM_QUERY {
+			return stateAnswer([]byte(""), []byte("utf8mb4"), []byte("utf8mb4"), []byte("utf8mb4"), []byte("hospital"), []byte("1"))
+		}
+		return [][]byte{column("user_id"), stored.Append(nil), eofPacket(idle)}
+	})
+	planner := rewrite.NewPlanner(protectedSchema(t), 16)
+	c := newProxy(t, b, func(c *Config) { c.Planner = func() *rewrite.Planner { return planner } }).login(baseCaps)
+	for table, want := range map[string]byte{"cases": mysql.MYSQL_TYPE_DATE, "other_cases": mysql.MYSQL_TYPE_VAR_STRING} {
+		if got := c.ask(append([]byte{mysql.COM_FIELD_LIST}, table+"\x00"...)); !bytes.Equal(got, column("user_id")) {
+			t.Fatalf("%s: first column %x", table, got)
+		}
+		var dob packet.Column
+		if err := dob.Decode(c.read()); err != nil || dob.Type != want || !dob.HasDefault {
+			t.Errorf("%s: %+v, %v", table, dob, err)
+		}
+		if got := c.read(); !bytes.Equal(got, eofPacket(idle)) {
+			t.Fatalf("%s: end %x", table, got)
+		}
+	}
+	if e := errorOf(t, c.ask([]byte("\x04all_cases\x00"))); e.Code != fault.Opaque.Code {
+		t.Errorf("view: %d %s", e.Code, e.Message)
 	}
 }

@@ -88,7 +88,12 @@ func (s *session) relayUntilEnd() error {
 	if err != nil {
 		return err
 	}
-	if p[0] == mysql.ERR_HEADER {
+	return s.passEnd(size, p[0])
+}
+
+// passEnd carries what ends a result set: it is next, has the given size and begins with first.
+func (s *session) passEnd(size int, first byte) error {
+	if first == mysql.ERR_HEADER {
 		return s.passError(size)
 	}
 	return s.passStatus(size)
