@@ -19,7 +19,10 @@ import (
 	"github.com/dolthub/go-mysql-server/memory"
 	"github.com/dolthub/go-mysql-server/server"
 	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/dolthub/go-mysql-server/sql/analyzer"
 	"github.com/dolthub/go-mysql-server/sql/mysql_db"
+	"github.com/dolthub/go-mysql-server/sql/plan"
+	"github.com/dolthub/go-mysql-server/sql/transform"
 )
 
 // Version is what the server's greeting and VERSION() say. It names the embedded server, so that nobody takes it for MySQL.
@@ -58,7 +61,7 @@ func Start(address string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine := sqle.NewDefault(databases)
+	engine := sqle.New(newAnalyzer(databases), nil)
 	ctx := newContext(databases)
 	if len(o.Databases) > 0 {
 		ctx.SetCurrentDatabase(o.Databases[0])
@@ -121,6 +124,19 @@ func newProvider(names []string) (*provider, error) {
 		databases[i] = db
 	}
 	return &provider{memory.NewDBProvider(databases...)}, nil
+}
+
+// ourRule is an id that no rule of the library has.
+const ourRule analyzer.RuleId = -1
+
+// newAnalyzer makes the library's analyzer without its shortcut for results of one row: it takes a lookup by primary key
+// anywhere in a statement (in one part of a UNION, on one side of a LEFT JOIN) for the whole, and then fails on the second row.
+func newAnalyzer(p *provider) *analyzer.Analyzer {
+	noShortcut := func(_ *sql.Context, _ *analyzer.Analyzer, n sql.Node, _ *plan.Scope, _ analyzer.RuleSelector, flags *sql.QueryFlags) (sql.Node, transform.TreeIdentity, error) {
+		flags.Unset(sql.QFlagMax1Row)
+		return n, transform.SameTree, nil
+	}
+	return analyzer.NewBuilder(p).AddPostValidationRule(ourRule, noShortcut).Build()
 }
 
 func newContext(p *provider) *sql.Context {

@@ -259,6 +259,27 @@ func TestBinaryCoalesce(t *testing.T) {
 	}
 }
 
+// The library's shortcut for a lookup by primary key took one part of a statement for the whole.
+func TestLookupByKeyInsideOfMore(t *testing.T) {
+	conn := app(t, start(t))
+	exec(t, conn, "CREATE TABLE t (id INT PRIMARY KEY, n INT)")
+	exec(t, conn, "INSERT INTO t VALUES (1, 7), (2, 7)")
+	for query, rows := range map[string]int{
+		"SELECT n FROM t WHERE id = 1 UNION ALL SELECT n FROM t":                    3,
+		"SELECT n FROM t UNION ALL SELECT n FROM t WHERE id = 1 ORDER BY n":         3,
+		"SELECT a.id FROM t a LEFT JOIN t b ON a.n = b.n WHERE a.id = 1":            2,
+		"SELECT a.id FROM t a LEFT JOIN (SELECT * FROM t) b ON TRUE WHERE a.id = 1": 2,
+		"SELECT x.id FROM (SELECT id FROM t WHERE id = 1) x, (SELECT 1 FROM t) y":   2,
+		"SELECT id FROM t WHERE id = 1":                                             1,
+		"SELECT COUNT(*) FROM t":                                                    1,
+		"SELECT id FROM t WHERE n = (SELECT n FROM t WHERE id = 1)":                 2,
+	} {
+		if got := texts(t, conn, query); len(got) != rows {
+			t.Errorf("%s: %v", query, got)
+		}
+	}
+}
+
 func TestTextsCompareAsInMySQL(t *testing.T) {
 	conn := app(t, start(t))
 	exec(t, conn, "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20)) DEFAULT CHARSET=utf8mb4")
