@@ -39,7 +39,7 @@ func eofOf(ok packet.OK) []byte {
 // sendFault answers the client with an error of the proxy's own.
 func (s *session) sendFault(f *fault.Error) error {
 	s.srv.cfg.Metrics.fault(f.Fault)
-	s.log.Info("refused", zap.String("fault", f.ID), zap.String("detail", f.Detail))
+	s.srv.cfg.Log.Info("refused", zap.Uint64("session", s.id), zap.String("fault", f.ID), zap.String("detail", f.Detail))
 	e := packet.Err{Code: f.Code, Message: []byte(f.Message())}
 	if s.has(mysql.CLIENT_PROTOCOL_41) {
 		e.State = f.State

@@ -36,7 +36,6 @@ type session struct {
 	srv     *Server
 	id      uint64
 	started time.Time
-	log     *zap.Logger
 	ctx     context.Context // ends with the session
 	cancel  context.CancelFunc
 
@@ -72,14 +71,12 @@ type session struct {
 }
 
 func newSession(srv *Server, nc net.Conn) *session {
-	id := srv.nextID.Add(1)
 	ctx, cancel := context.WithCancel(context.Background())
 	return &session{
 		sockets: []net.Conn{nc},
 		srv:     srv,
-		id:      id,
+		id:      srv.nextID.Add(1),
 		started: time.Now(),
-		log:     srv.cfg.Log.With(zap.Uint64("session", id)),
 		ctx:     ctx,
 		cancel:  cancel,
 		client:  wire.New(nc, clientPeer, loginPacketLimit),
@@ -271,13 +268,13 @@ func (s *session) answer(err error) error {
 func (s *session) report(err error) {
 	who, level := blame(err)
 	s.srv.cfg.Metrics.closed(who)
-	entry := s.log.Check(level, "session closed")
+	entry := s.srv.cfg.Log.Check(level, "session closed")
 	if entry == nil {
 		return
 	}
 	in, out := s.client.Traffic()
 	fields := []zap.Field{
-		zap.String("culprit", string(who)), zap.Error(err), zap.String("user", s.user), zap.Stringer("client", s.client.RemoteAddr()),
+		zap.Uint64("session", s.id), zap.String("culprit", string(who)), zap.Error(err), zap.String("user", s.user), zap.Stringer("client", s.client.RemoteAddr()),
 		zap.Uint64("commands", s.commands), zap.Uint64("rows", s.rows), zap.Uint64("bytes_in", in), zap.Uint64("bytes_out", out),
 		zap.Duration("lasted", time.Since(s.started)),
 	}
