@@ -46,8 +46,8 @@ func assemble(ctx context.Context, cfg *config.Config, log *zap.Logger) (*assemb
 	return a, nil
 }
 
-func (a *assembly) openStore(context.Context) (err error) {
-	a.store, err = openStore(a.cfg)
+func (a *assembly) openStore(ctx context.Context) (err error) {
+	a.store, err = openStore(ctx, a.cfg)
 	return err
 }
 

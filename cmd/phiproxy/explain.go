@@ -41,7 +41,7 @@ func explainCommand() command {
 
 // explain prints the verdict on a statement in a session that has the state and the server's own sql_mode.
 func explain(ctx context.Context, env environment, cfg *config.Config, state rewrite.State, statement string) error {
-	store, err := openStore(cfg)
+	store, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"go.uber.org/zap"
 
@@ -34,6 +36,9 @@ func newRing(ctx context.Context, k config.Keys, db *sql.DB, metrics *keys.Metri
 func newProvider(ctx context.Context, k config.Keys) (keys.Provider, error) {
 	if k.Provider == config.ProviderLocal {
 		provider, err := kmslocal.New(kmslocal.Options{File: k.LocalFile})
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, errors.New("keys.local_file: there is no such file; phiproxy schema apply makes it")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("keys.local_file: %w", err)
 		}

@@ -30,7 +30,7 @@ func schemaPlanCommand() command {
 }
 
 func planSchema(ctx context.Context, cfg *config.Config, w io.Writer, asJSON bool) error {
-	store, err := openStore(cfg)
+	store, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func schemaApplyCommand() command {
 
 // applySchema prepares the database and says so on w.
 func applySchema(ctx context.Context, cfg *config.Config, w io.Writer) error {
-	store, err := openStore(cfg)
+	store, err := openStore(ctx, cfg)
 	if err != nil {
 		return err
 	}
