@@ -4,12 +4,14 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/ ./cmd/phiproxy ./cmd/kms-emulator
+RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/ ./cmd/phiproxy ./cmd/kms-emulator \
+    && mkdir /out/keys
 
 # For development and tests only: a stand-in for AWS KMS. `docker build --target kms-emulator .`
 FROM gcr.io/distroless/static-debian12:nonroot AS kms-emulator
 COPY --from=build /out/kms-emulator /kms-emulator
-EXPOSE 8080
+COPY --from=build --chown=nonroot:nonroot /out/keys /keys
+EXPOSE 4566
 ENTRYPOINT ["/kms-emulator"]
 
 FROM gcr.io/distroless/static-debian12:nonroot

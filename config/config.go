@@ -107,6 +107,7 @@ type Keys struct {
 	Store                 Store    `yaml:"store" doc:"The proxy's own account at the database. It keeps the wrapped keys and the audit records, and reads the schema of the protected tables."`
 	CacheTTL              Duration `yaml:"cache_ttl" default:"24h" doc:"How long an unwrapped data key stays in memory."`
 	StaleFor              Duration `yaml:"stale_for" default:"1h" doc:"How much longer than cache_ttl a key serves on while the key service or the store cannot be reached. A revoked key is dropped at once."`
+	WarmUp                bool     `yaml:"warm_up" default:"true" doc:"Loads the keys of all owners when the proxy starts, a few at a time, while it serves already."`
 	GenerateOnFirstWrite  bool     `yaml:"generate_on_first_write" default:"true" doc:"Makes a key when the first value is written for an owner who has none. Otherwise such a write is an error."`
 }
 

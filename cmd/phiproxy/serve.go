@@ -77,6 +77,9 @@ func (a *assembly) serveOn(ctx context.Context, l listeners, stop func()) error 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ignore(a.proxy.Serve(l.mysql), proxy.ErrServerClosed) })
 	group.Go(func() error { a.schema.Run(ctx); return nil })
+	if a.cfg.Keys.WarmUp {
+		group.Go(func() error { a.warmUp(ctx); return nil })
+	}
 	if l.admin != nil {
 		group.Go(func() error { return a.admin.Serve(l.admin) })
 	}
@@ -86,6 +89,16 @@ func (a *assembly) serveOn(ctx context.Context, l listeners, stop func()) error 
 		return a.drain()
 	})
 	return group.Wait()
+}
+
+// warmUp loads all owners' keys. A failure is no reason to stop: each key is loaded again when it is needed.
+func (a *assembly) warmUp(ctx context.Context) {
+	result, err := a.ring.Warm(ctx)
+	if err != nil {
+		a.log.Warn("not all keys could be loaded at start", zap.Int("loaded", result.Loaded), zap.Int("failed", result.Failed), zap.Error(err))
+		return
+	}
+	a.log.Info("keys loaded", zap.Int("owners", result.Owners), zap.Int("failed", result.Failed))
 }
 
 // drain ends the sessions, then the admin port, which answers "not ready" meanwhile.
