@@ -99,7 +99,9 @@ func (p *planner) identify(t *catalog.Table, info *catalog.TableInfo, g *target,
 		return true
 	}
 	g.meta = p.present(info, g, definition)
-	g.recorded = known && sameDefinition(&old, &g.meta)
+	if known && old.State == catalog.Migrating && sameDefinition(&old, &g.meta) {
+		g.meta, g.recorded = old, true
+	}
 	return true
 }
 
@@ -254,7 +256,7 @@ func (p *planner) sealSQL(info *catalog.TableInfo, plain []string) string {
 
 // plainBytes is the condition for bytes that are no envelope: these begin with a byte of F8 or above, as no text does.
 func plainBytes(name string) string {
-	return fmt.Sprintf("(LENGTH(%s) > 0 AND HEX(LEFT(%s, 1)) < 'F8')", name, name)
+	return fmt.Sprintf("(LENGTH(%s) > 0 AND LEFT(HEX(%s), 2) < 'F8')", name, name)
 }
 
 func plainNow(g *target, name string) string {
