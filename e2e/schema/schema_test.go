@@ -128,7 +128,7 @@ func TestTypes(t *testing.T) {
 			"g": "longtext COLLATE utf8mb4_unicode_ci",
 			"h": "varchar(9) CHARACTER SET ascii COLLATE ascii_general_ci",
 		} {
-			// MariaDB leaves out what is the table's default, MySQL does so for the server's.
+			// MariaDB leaves out the collation when it is the table's, MySQL when it is the character set's default.
 			got := protected(t, table, column).Definition
 			if f.kind == servers.MariaDB {
 				definition = strings.ReplaceAll(definition, " COLLATE utf8mb4_unicode_ci", "")

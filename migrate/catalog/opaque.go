@@ -88,18 +88,14 @@ func buildsSQL(text string) bool {
 	return false
 }
 
-// mentions tells whether a stored text names an object, qualified, or bare where home is the object's schema. The text is
-// searched as bytes, comments and strings included: a name too many makes one more refusal, a name too few would be a leak.
+// mentions tells whether a stored text names an object, qualified or bare; home is the schema in which bare names are
+// looked up, "" when the text has none. The text is searched as bytes, comments and strings included: a name too many makes
+// one more refusal, a name too few would be a leak.
 func mentions(text, home string, o object) bool {
+	bare := home != "" && (strings.EqualFold(home, o.schema) || findWord(text, o.schema, 0) >= 0) // a comment may part schema and name
 	for at := findWord(text, o.name, 0); at >= 0; at = findWord(text, o.name, at+1) {
 		schema, qualified := qualifier(text[:at])
-		if !qualified && home == "" {
-			continue
-		}
-		if !qualified {
-			schema = home
-		}
-		if schema == "" || strings.EqualFold(schema, o.schema) {
+		if !qualified && bare || qualified && (schema == "" || strings.EqualFold(schema, o.schema)) {
 			return true
 		}
 	}
