@@ -4,7 +4,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,7 +54,7 @@ func allowed(from, to string) bool {
 	return false
 }
 
-// imports calls visit for every import between packages of this module.
+// imports calls visit for every import of this module's code. A folder is relative to the module.
 func imports(t *testing.T, visit func(file, folder, imported string)) {
 	t.Helper()
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -73,9 +75,7 @@ func imports(t *testing.T, visit func(file, folder, imported string)) {
 			if err != nil {
 				return err
 			}
-			if imported, ours := strings.CutPrefix(name, module); ours {
-				visit(path, filepath.ToSlash(filepath.Dir(strings.TrimPrefix(path, "../"))), imported)
-			}
+			visit(path, filepath.ToSlash(filepath.Dir(strings.TrimPrefix(path, "../"))), name)
 		}
 		return nil
 	})
@@ -86,7 +86,11 @@ func imports(t *testing.T, visit func(file, folder, imported string)) {
 
 func TestImportsPointOneWay(t *testing.T) {
 	seen := 0
-	imports(t, func(file, folder, imported string) {
+	imports(t, func(file, folder, name string) {
+		imported, ours := strings.CutPrefix(name, module)
+		if !ours {
+			return
+		}
 		seen++
 		if from, to := part(folder), part(imported); from == "" || to == "" || !allowed(from, to) {
 			t.Errorf("%s may not import %s", strings.TrimPrefix(file, "../"), imported)
@@ -94,5 +98,39 @@ func TestImportsPointOneWay(t *testing.T) {
 	})
 	if seen < 10 {
 		t.Errorf("only %d imports were looked at", seen)
+	}
+}
+
+var modulePath = regexp.MustCompile(`\b(?:[a-z0-9-]+\.)+[a-z]+/[A-Za-z0-9_./-]+`)
+
+// TestDependenciesHaveReasons holds dependencies.md to what is imported: no dependency without a reason, no reason without
+// a dependency.
+func TestDependenciesHaveReasons(t *testing.T) {
+	text, err := os.ReadFile("dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{"honnef.co/go/tools": true, "golang.org/x/vuln": true} // tools are run, not imported
+	for _, m := range modulePath.FindAllString(string(text), -1) {
+		if _, known := used[m]; !known {
+			used[m] = false
+		}
+	}
+	imports(t, func(file, _, name string) {
+		if first, _, _ := strings.Cut(name, "/"); !strings.Contains(first, ".") {
+			return // the standard library or this module
+		}
+		for m := range used {
+			if name == m || strings.HasPrefix(name, m+"/") {
+				used[m] = true
+				return
+			}
+		}
+		t.Errorf("%s imports %s, which dependencies.md does not mention", strings.TrimPrefix(file, "../"), name)
+	})
+	for m, is := range used {
+		if !is {
+			t.Errorf("dependencies.md mentions %s, which nothing imports", m)
+		}
 	}
 }
