@@ -74,6 +74,7 @@ func newFixture(t *testing.T, kind servers.Kind) *fixture {
 		f.startEmbedded()
 	} else {
 		f.admin("", "CREATE DATABASE "+f.name)
+		t.Cleanup(func() { f.admin("", "DROP DATABASE "+f.name) })
 	}
 	config := mysql.NewConfig()
 	config.Net, config.Addr, config.User, config.Passwd, config.DBName = "tcp", f.server.Addr, servers.StoreUser, servers.StorePassword, f.name
