@@ -82,9 +82,17 @@ func (s *session) passPrepared(ok packet.PrepareOK, p *rewrite.Plan) error {
 		if err := s.relayDefinitions(int(ok.Columns)); err != nil {
 			return err
 		}
-		return s.client.Flush()
+		return s.settled()
 	}
 	return s.passPreparedColumns(int(ok.Columns), p)
+}
+
+// settled sends everything that is on its way to the client: packets that were passed, and packets that were written.
+func (s *session) settled() error {
+	if err := s.backend.Settle(); err != nil {
+		return err
+	}
+	return s.client.Flush()
 }
 
 func visible(outputs []rewrite.Output) int {

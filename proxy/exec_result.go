@@ -168,7 +168,7 @@ func unreadable(err error) error {
 // passPreparedColumns passes the column definitions of a prepared statement on.
 func (s *session) passPreparedColumns(n int, p *rewrite.Plan) error {
 	if n == 0 {
-		return s.client.Flush()
+		return s.settled()
 	}
 	if err := s.passDefinitions(s.transformer(p, true), n); err != nil {
 		var f *fault.Error
