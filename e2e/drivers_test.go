@@ -53,7 +53,7 @@ func target(p *harness.Proxy) []string {
 	return []string{host, port, servers.AppUser, servers.AppPassword, p.Database}
 }
 
-const programTimeout = 60 * time.Second
+const programTimeout = 20 * time.Second
 
 // program runs a program that must succeed, and returns what it printed.
 func program(t *testing.T, stdin string, env []string, name string, args ...string) string {
@@ -91,7 +91,7 @@ func goDB(t *testing.T, p *harness.Proxy, interpolate, secure bool) *sql.DB {
 	t.Helper()
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User, cfg.Passwd, cfg.DBName = "tcp", p.Addr, servers.AppUser, servers.AppPassword, p.Database
-	cfg.InterpolateParams, cfg.ParseTime = interpolate, true
+	cfg.InterpolateParams, cfg.ParseTime, cfg.ReadTimeout = interpolate, true, programTimeout
 	if secure {
 		cfg.TLS = p.Server.PKI.Client()
 		cfg.TLS.MinVersion = tls.VersionTLS12

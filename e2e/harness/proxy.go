@@ -67,7 +67,7 @@ backend:
   address: {{.Backend}}
   tls:
     mode: {{.O.BackendTLS}}
-{{- if ne .O.BackendTLS "disable"}}
+{{- if eq .O.BackendTLS "verify"}}
     ca: {{.O.Server.PKI.CAFile}}
     server_name: localhost
 {{- end}}
