@@ -3,6 +3,8 @@ package migrate
 import (
 	"errors"
 	"strings"
+
+	"phiproxy/migrate/catalog"
 )
 
 // created is a table definition as SHOW CREATE TABLE prints it, taken apart.
@@ -159,11 +161,11 @@ func (c *created) uses(name string) []string {
 		}
 	}
 	for _, other := range c.columns {
-		if !strings.EqualFold(other.name, name) && strings.Contains(strings.ToLower(other.rest), quoted) {
+		if !strings.EqualFold(other.name, name) && strings.Contains(strings.ToLower(unquoted(other.rest)), quoted) {
 			out = append(out, "column `"+other.name+"` "+other.rest)
 		}
 	}
-	if at := strings.Index(c.tail, "PARTITION BY"); at >= 0 && strings.Contains(strings.ToLower(c.tail[at:]), strings.ToLower(name)) {
+	if at := strings.Index(c.tail, "PARTITION BY"); at >= 0 && catalog.HasWord(c.tail[at:], name) {
 		out = append(out, "PARTITION BY")
 	}
 	return out

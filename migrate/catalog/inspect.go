@@ -293,7 +293,7 @@ func unquote(s string) (string, bool) {
 	if len(s) < 2 || s[0] != '\'' || s[len(s)-1] != '\'' {
 		return "", false
 	}
-	return strings.ReplaceAll(s[1:len(s)-1], "''", "'"), true
+	return strings.NewReplacer("''", "'", `\\`, `\`).Replace(s[1 : len(s)-1]), true
 }
 
 func isNumber(s string) bool {

@@ -102,6 +102,9 @@ func mentions(text, home string, o object) bool {
 	return false
 }
 
+// HasWord tells whether a text holds a name, in any case, not as part of a longer word.
+func HasWord(text, name string) bool { return findWord(text, name, 0) >= 0 }
+
 // findWord finds a name in a text from an offset on, in any case, not as part of a longer word; -1 when there is none.
 func findWord(text, name string, from int) int {
 	for at := from; at+len(name) <= len(text); at++ {
