@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -32,8 +33,24 @@ type side struct {
 	database string
 }
 
+var atRow = regexp.MustCompile(` at row \d+$`)
+
+// withoutRow takes the row's number out of messages about UPDATEs: it counts rows in the order of the server's own scan.
+func withoutRow(sql, message string) string {
+	if strings.HasPrefix(sql, "UPDATE") {
+		return atRow.ReplaceAllString(message, " at row N")
+	}
+	return message
+}
+
 // optimizerFlags tell how the optimizer went about a statement, which statistics decide and not the statement.
 const optimizerFlags = mysql.SERVER_STATUS_NO_GOOD_INDEX_USED | mysql.SERVER_STATUS_NO_INDEX_USED | mysql.SERVER_QUERY_WAS_SLOW
+
+// groupedFlags are flags of columns that a statement with GROUP BY shows or not, depending on whether the optimizer chose a
+// temporary table: the keys that a column is part of, and the servers' internal mark of a group's column.
+const groupedFlags = mysql.PRI_KEY_FLAG | mysql.UNIQUE_KEY_FLAG | multipleKeyFlag | mysql.PART_KEY_FLAG | mysql.GROUP_FLAG
+
+const multipleKeyFlag = 8
 
 // answer is all that a client sees of a statement.
 type answer struct {
@@ -46,6 +63,32 @@ type prepared struct {
 	Params  int
 	Columns []client.Column
 	Err     *client.ServerError
+}
+
+func (a answer) clearFlags(flags uint16) {
+	for _, r := range a.Results {
+		for i := range r.Columns {
+			r.Columns[i].Flags &^= flags
+		}
+	}
+	if a.Prepare != nil {
+		for i := range a.Prepare.Columns {
+			a.Prepare.Columns[i].Flags &^= flags
+		}
+	}
+}
+
+func (a answer) clearLengths() {
+	for _, r := range a.Results {
+		for i := range r.Columns {
+			r.Columns[i].Length = 0
+		}
+	}
+	if a.Prepare != nil {
+		for i := range a.Prepare.Columns {
+			a.Prepare.Columns[i].Length = 0
+		}
+	}
 }
 
 // refused reports whether phiproxy refused the statement, and with which fault.
@@ -70,7 +113,7 @@ func (s side) runText(t *testing.T, sql string) answer {
 	if err != nil {
 		t.Fatalf("%v in %.300s", err, sql)
 	}
-	return s.finish(t, answer{Results: r})
+	return s.finish(t, sql, answer{Results: r})
 }
 
 // runPrepared prepares a statement, runs it twice if it only reads, and closes it.
@@ -78,7 +121,7 @@ func (s side) runPrepared(t *testing.T, sql string, params []packet.Param) answe
 	t.Helper()
 	p, err := s.conn.Prepare(sql)
 	if e, ok := err.(*client.ServerError); ok {
-		return s.finish(t, answer{Prepare: &prepared{Err: e}})
+		return s.finish(t, sql, answer{Prepare: &prepared{Err: e}})
 	}
 	if err != nil {
 		t.Fatalf("%v preparing %.300s", err, sql)
@@ -90,16 +133,16 @@ func (s side) runPrepared(t *testing.T, sql string, params []packet.Param) answe
 	if err := s.conn.CloseStatement(p); err != nil {
 		t.Fatal(err)
 	}
-	return s.finish(t, a)
+	return s.finish(t, sql, a)
 }
 
 // finish asks for the warnings that were counted and takes the database's name out of the answer.
-func (s side) finish(t *testing.T, a answer) answer {
+func (s side) finish(t *testing.T, sql string, a answer) answer {
 	t.Helper()
 	if n := len(a.Results); n > 0 && (a.Results[n-1].Warnings > 0 || a.Results[n-1].Err != nil) {
 		if _, refused := a.refused(); !refused {
 			for _, row := range query(t, s.conn, "SHOW WARNINGS").Rows {
-				a.Warnings = append(a.Warnings, []string{row[0].Data, row[1].Data, s.anonymous(row[2].Data)})
+				a.Warnings = append(a.Warnings, []string{row[0].Data, row[1].Data, withoutRow(sql, s.anonymous(row[2].Data))})
 			}
 		}
 	}
@@ -109,7 +152,7 @@ func (s side) finish(t *testing.T, a answer) answer {
 		sortArrays(r.Rows)
 		r.Status &^= optimizerFlags
 		if r.Err != nil {
-			r.Err.Message = s.anonymous(r.Err.Message)
+			r.Err.Message = withoutRow(sql, s.anonymous(r.Err.Message))
 		}
 	}
 	if a.Prepare != nil {
@@ -158,8 +201,9 @@ type pair struct {
 	gaps          map[string]bool // "ID PHI-nnnn"
 }
 
-// run runs a statement through the proxy, then, unless it was refused, on the plaintext database, and compares.
-func (p *pair) run(t *testing.T, st statement, prepare bool) {
+// run runs a statement through the proxy, then, unless it was refused, on the plaintext database, and reports whether the
+// answers are equal.
+func (p *pair) run(t *testing.T, st statement, prepare bool) bool {
 	t.Helper()
 	do := func(s side) answer { return s.runText(t, st.sql) }
 	if prepare {
@@ -169,11 +213,57 @@ func (p *pair) run(t *testing.T, st statement, prepare bool) {
 	got := do(p.sealed)
 	if fault, refused := got.refused(); refused {
 		p.gaps[st.id+" "+fault] = true
-		return
+		return true
 	}
-	if diff := cmp.Diff(do(p.plain), got); diff != "" {
+	want := do(p.plain)
+	if strings.HasPrefix(st.sql, "SHOW CREATE") {
+		// The length of this column is that of the text which the server made for the physical table.
+		want.clearLengths()
+		got.clearLengths()
+	}
+	if strings.Contains(st.sql, "GROUP BY") {
+		want.clearFlags(groupedFlags)
+		got.clearFlags(groupedFlags)
+	}
+	if name := knownDifference(st.sql, want, got); name != "" {
+		p.gaps[st.id+" "+name] = true
+		return true
+	}
+	diff := cmp.Diff(want, got)
+	if diff != "" {
 		t.Errorf("%s: plaintext database (-), through phiproxy (+)\n%.1500s\n%s", st.id, st.sql, diff)
 	}
+	return diff == ""
+}
+
+// knownDifference names a difference that is no secret: README lists them. None of them lets wrong data through.
+func knownDifference(sql string, want, got answer) string {
+	w, g := want.err(), got.err()
+	if w != nil && g != nil && w.Code == duplicateKey && slices.Contains(valueErrors, g.Code) && strings.Contains(sql, "), (") {
+		// phiproxy looks at every value of an INSERT before the server sees the first row.
+		return "another of several errors"
+	}
+	if strings.Contains(sql, "GROUP BY") && len(got.Warnings) == 0 && slices.ContainsFunc(want.Warnings, func(w []string) bool { return w[1] == incorrectDate }) {
+		// The server's own temporary table does not take the zero dates that the column holds.
+		return "zero dates in GROUP BY"
+	}
+	return ""
+}
+
+const (
+	duplicateKey  = 1062
+	incorrectDate = "1292"
+)
+
+// valueErrors say that a value does not fit its column.
+var valueErrors = []uint16{1292, 1366, 1406}
+
+// err is the error that a statement ended with, nil when it succeeded.
+func (a answer) err() *client.ServerError {
+	if len(a.Results) == 0 {
+		return nil
+	}
+	return a.Results[len(a.Results)-1].Err
 }
 
 // newPair makes the two databases with the same data: the plaintext one directly, the other through the proxy.
