@@ -7,7 +7,7 @@ TIMEOUT ?= 30m
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup test lint fmt vet staticcheck noskip unit race fuzz vuln docs clean
+.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip unit race fuzz vuln docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ demo: build ## embedded database, proxy and admin port on this machine, with a t
 
 setup: ## install the servers and drivers that the tests need
 	e2e/setup.sh
+
+bench: ## compare direct, HAProxy and phiproxy, and write docs/bench.md (about 15 minutes)
+	e2e/setup.sh bench
+	$(GO) run ./e2e/bench -out docs/bench.md
 
 test: setup lint ## everything: setup, lint, all tests
 	$(GO) test -timeout $(TIMEOUT) ./...
