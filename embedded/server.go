@@ -114,16 +114,30 @@ const setupUser = "embedded.setup"
 
 // newProvider makes the databases with MySQL's own default collation; the engine's is binary.
 func newProvider(names []string) (*provider, error) {
-	databases := make([]sql.Database, len(names))
-	for i, name := range names {
-		db := memory.NewDatabase(name)
-		db.EnablePrimaryKeyIndexes()
-		if err := db.SetCollation(sql.NewEmptyContext(), sql.Collation_utf8mb4_0900_ai_ci); err != nil {
+	p := &provider{memory.NewDBProvider()}
+	for _, name := range names {
+		if err := p.CreateDatabase(sql.NewEmptyContext(), name); err != nil {
 			return nil, err
 		}
-		databases[i] = db
 	}
-	return &provider{memory.NewDBProvider(databases...)}, nil
+	return p, nil
+}
+
+// CreateDatabase implements sql.MutableDatabaseProvider: a database as MySQL would make it.
+func (p *provider) CreateDatabase(ctx *sql.Context, name string) error {
+	if err := p.DbProvider.CreateDatabase(ctx, name); err != nil {
+		return err
+	}
+	db, err := p.Database(ctx, name)
+	if err != nil {
+		return err
+	}
+	made, ok := db.(*memory.Database)
+	if !ok {
+		return errors.New("the library made another kind of database")
+	}
+	made.EnablePrimaryKeyIndexes()
+	return made.SetCollation(ctx, sql.Collation_utf8mb4_0900_ai_ci)
 }
 
 // ourRule is an id that no rule of the library has.
