@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -76,6 +77,27 @@ func statementReset(t *testing.T, s side) any {
 		t.Fatal(err)
 	}
 	return []any{r.Err, results[0].Err, results[0].Rows}
+}
+
+// TestChangeUser logs in again on the same connection: the session starts anew, and a wrong password ends it.
+func TestChangeUser(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := newPair(t, s, "change_user")
+		for _, password := range []string{servers.AdminPassword, "wrong"} {
+			to := client.Options{User: servers.AdminUser, Password: password}
+			run := func(s side) []any {
+				exec(t, s.conn, "SET @a = 1", "SET sql_mode = 'ANSI_QUOTES'")
+				to.Database = s.database
+				if err := s.conn.ChangeUser(to); err != nil {
+					return []any{s.anonymous(err.Error())}
+				}
+				return []any{s.runText(t, "SELECT @a, SUBSTRING_INDEX(CURRENT_USER(), '@', 1), @@sql_mode"), s.runText(t, `SELECT patient_first, "x" FROM cases WHERE case_id = "x"`)}
+			}
+			if diff := cmp.Diff(run(p.plain), run(p.sealed)); diff != "" {
+				t.Errorf("password %q: directly (-), through phiproxy (+)\n%s", password, diff)
+			}
+		}
+	})
 }
 
 func statementNumber(p *client.Prepared) []byte {
@@ -190,7 +212,7 @@ func TestRefusedCommands(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		p := startProxy(t, harness.Options{Server: s, Database: "refused"})
 		for command, argument := range map[byte]string{
-			mysql.COM_CHANGE_USER: "app\x00\x00refused\x00", mysql.COM_BINLOG_DUMP: "\x04\x00\x00\x00\x00\x00\x01\x00\x00\x00", mysql.COM_TABLE_DUMP: "\x07refused\x05cases",
+			mysql.COM_BINLOG_DUMP: "\x04\x00\x00\x00\x00\x00\x01\x00\x00\x00", mysql.COM_TABLE_DUMP: "\x07refused\x05cases",
 			mysql.COM_REGISTER_SLAVE: "\x01\x00\x00\x00", mysql.COM_BINLOG_DUMP_GTID: "\x00\x00", mysql.COM_CREATE_DB: "x", mysql.COM_DROP_DB: "refused",
 			mysql.COM_SET_OPTION: "\x00\x00", mysql.COM_CLONE: "", 0x40: "", 0xfe: "", mysql.COM_STMT_FETCH: "\x01\x00\x00\x00\x01\x00\x00\x00",
 		} {
@@ -200,7 +222,9 @@ func TestRefusedCommands(t *testing.T) {
 				t.Errorf("command %#x: %+v, %v", command, r, err)
 				continue
 			}
-			query(t, c, "SELECT case_id, patient_first FROM cases")
+			if _, err := c.Query("SELECT case_id, patient_first FROM cases"); err != nil {
+				t.Errorf("after command %#x: %v", command, err)
+			}
 		}
 	})
 }
@@ -209,7 +233,6 @@ func TestRefusedCommands(t *testing.T) {
 func TestCapabilities(t *testing.T) {
 	onEach(t, servers.Kinds(), func(t *testing.T, s *servers.Server) {
 		p := newPair(t, s, "capabilities")
-		proxy := p.proxy
 		options := []uint32{mysql.CLIENT_DEPRECATE_EOF, mysql.CLIENT_SESSION_TRACK, mysql.CLIENT_FOUND_ROWS, mysql.CLIENT_INTERACTIVE | mysql.CLIENT_IGNORE_SPACE}
 		for bits := range 1 << len(options) {
 			o := client.Options{User: servers.AppUser, Password: servers.AppPassword, Clear: mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA * uint32(bits&1)}
@@ -223,12 +246,12 @@ func TestCapabilities(t *testing.T) {
 			if bits&2 != 0 {
 				o.Set |= mysql.CLIENT_OPTIONAL_RESULTSET_METADATA | mysql.CLIENT_ZSTD_COMPRESSION_ALGORITHM
 			}
-			capabilityRun(t, s, proxy, p, o)
+			capabilityRun(t, s, p, o)
 		}
 	})
 }
 
-func capabilityRun(t *testing.T, s *servers.Server, proxy *harness.Proxy, p *pair, o client.Options) {
+func capabilityRun(t *testing.T, s *servers.Server, p *pair, o client.Options) {
 	t.Helper()
 	dial := func(addr, database string) side {
 		o.Addr, o.Database = addr, database
@@ -236,20 +259,21 @@ func capabilityRun(t *testing.T, s *servers.Server, proxy *harness.Proxy, p *pai
 		opened(t, c, err)
 		// A well-behaved client asks only for what the proxy offers, and so does the direct one, to compare like with like.
 		o := o
-		o.Set &= proxyOffers(t, proxy)
+		o.Set &= proxyOffers(t, p.proxy)
 		if err := c.LogIn(o); err != nil {
 			t.Fatal(err)
 		}
 		return side{conn: c, database: database}
 	}
-	two := &pair{plain: dial(s.Addr, p.plain.database), sealed: dial(proxy.Addr, p.sealed.database), gaps: map[string]bool{}}
+	two := &pair{kind: s.Kind, plain: dial(p.plainServer.Addr, p.plain.database), sealed: dial(p.proxy.Addr, p.sealed.database), gaps: map[string]bool{}}
 	id := seedNames().Replace("{E05}")
 	for _, sql := range []string{
+		"SET timestamp = 1763120000",
 		"SELECT * FROM cases WHERE case_id = '" + id + "'", "SELECT 1", "SELECT user_email FROM user_profile ORDER BY user_id", "SET @x = 1", "SET autocommit = 0",
 		"UPDATE cases SET patient_first = 'Same' WHERE case_id = '" + id + "'", "UPDATE cases SET patient_first = 'Same' WHERE case_id = '" + id + "'",
 		"UPDATE cases SET case_status = 9 WHERE case_id = '" + id + "'", "COMMIT", "SET autocommit = 1", "USE " + "mysql", "SELECT no_such FROM cases",
 	} {
-		two.run(t, statement{id: "capabilities", sql: sql}, false)
+		two.run(t, statement{id: fmt.Sprintf("capabilities %#x", o.Set), sql: sql}, false)
 	}
 	_ = two.plain.conn.Quit()
 	_ = two.sealed.conn.Quit()

@@ -106,7 +106,7 @@ func TestSlicedStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer back.Close()
-	p := startProxy(t, harness.Options{Server: s, Database: "sliced_enc", Backend: back.Addr()})
+	p := startProxy(t, harness.Options{Server: s, Database: "sliced_crypt", Backend: back.Addr()})
 	front, err := pump.Start(p.Addr, 3)
 	if err != nil {
 		t.Fatal(err)

@@ -30,6 +30,22 @@ func proof(plugin, password string, nonce []byte) ([]byte, error) {
 	return nil, fmt.Errorf("authentication plugin %s is not supported", plugin)
 }
 
+// ChangeUser logs in again on the same connection, by COM_CHANGE_USER.
+func (c *Conn) ChangeUser(o Options) error {
+	auth, err := proof(c.Greeting.AuthPlugin, o.Password, c.Greeting.Nonce())
+	if err != nil {
+		return err
+	}
+	change := packet.ChangeUser{
+		User: []byte(o.User), AuthResponse: auth, Database: []byte(o.Database), Collation: defaultCollation, AuthPlugin: []byte(c.Greeting.AuthPlugin),
+	}
+	c.seq = 0
+	if err := c.Write(change.Append(nil, c.Capabilities)); err != nil {
+		return err
+	}
+	return c.finishLogin(o, c.Greeting.Nonce())
+}
+
 // finishLogin answers the server until it says OK or ERR.
 func (c *Conn) finishLogin(o Options, nonce []byte) error {
 	for {

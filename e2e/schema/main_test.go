@@ -76,15 +76,21 @@ func newFixture(t *testing.T, kind servers.Kind) *fixture {
 		f.admin("", "CREATE DATABASE "+f.name)
 		t.Cleanup(func() { f.admin("", "DROP DATABASE "+f.name) })
 	}
+	f.login(servers.StoreUser, servers.StorePassword)
+	return f
+}
+
+// login chooses the account that plans and loads.
+func (f *fixture) login(user, password string) {
 	config := mysql.NewConfig()
-	config.Net, config.Addr, config.User, config.Passwd, config.DBName = "tcp", f.server.Addr, servers.StoreUser, servers.StorePassword, f.name
+	config.Net, config.Addr, config.User, config.Passwd, config.DBName = "tcp", f.server.Addr, user, password, f.name
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		t.Fatal(err)
+		f.t.Fatal(err)
 	}
-	f.db = sql.OpenDB(connector)
-	t.Cleanup(func() { f.db.Close() })
-	return f
+	db := sql.OpenDB(connector)
+	f.t.Cleanup(func() { db.Close() })
+	f.db = db
 }
 
 // startEmbedded starts a server for this test alone: its foreign keys work in the first database only.

@@ -122,3 +122,41 @@ func TestLostMetadata(t *testing.T) {
 		}
 	})
 }
+
+// TestRenamedTable: sealed values do not know their table's name, so a renamed table goes on once the metadata knows it.
+func TestRenamedTable(t *testing.T) {
+	each(t, real, func(t *testing.T, f *fixture) {
+		f.exec("CREATE TABLE t (id INT PRIMARY KEY, o VARCHAR(100), c VARCHAR(20))")
+		f.apply(f.table("c"))
+		f.exec("RENAME TABLE t TO t2")
+		tables := f.table("c")
+		tables[0].Name = "t2"
+		p := f.plan(tables)
+		_, advice, found := strings.Cut(p.Refusals[0].Text, "tell so: ")
+		if !found {
+			t.Fatalf("refusals: %v", p.Refusals)
+		}
+		f.exec(advice)
+		f.apply(tables)
+		if s := f.load(tables); len(s.Problems) != 0 || find(s, f.name, "t2").Migrating {
+			t.Errorf("problems: %v", s.Problems)
+		}
+	})
+}
+
+// TestForgottenColumns: a configuration that leaves out a sealed column or table does not open the way for plaintext.
+func TestForgottenColumns(t *testing.T) {
+	each(t, real, func(t *testing.T, f *fixture) {
+		f.exec("CREATE TABLE t (id INT PRIMARY KEY, o VARCHAR(100), c VARCHAR(20), d VARCHAR(20))", "CREATE TABLE u (id INT PRIMARY KEY, o VARCHAR(100), c VARCHAR(20))")
+		all := append(f.table("c", "d"), f.table("c")...)
+		all[1].Name = "u"
+		f.apply(all)
+		s := f.load(f.table("c"))
+		if !mention(s.Problems, "t.d: the column is recorded as protected") || !mention(s.Warnings, "u: ") {
+			t.Errorf("problems: %v, warnings: %v", s.Problems, s.Warnings)
+		}
+		if got := opaqueHere(f, s, "t", "u"); got != "t u" || find(s, f.name, "t") != nil || find(s, f.name, "u") != nil {
+			t.Errorf("opaque: %s", got)
+		}
+	})
+}
