@@ -19,6 +19,8 @@ import (
 type generator struct {
 	r      *rand.Rand
 	number *int
+	// simple leaves out what the embedded server does not do as MySQL does: odd dates and numbers, and modes.
+	simple bool
 }
 
 // Statements of each generated run.
@@ -54,6 +56,9 @@ func (g generator) owner() string { return "'" + provider(1+g.r.IntN(3)) + "'" }
 func (g generator) value(column string) string {
 	switch column {
 	case "patient_dob":
+		if g.simple {
+			return pick(g, []string{"'1984-02-09'", "NULL", "'2000-02-29'", "'1984-02-30'", "DEFAULT"})
+		}
 		return pick(g, dates)
 	case "case_date":
 		return "'2025-01-0" + fmt.Sprint(1+g.r.IntN(9)) + "'"
@@ -67,6 +72,9 @@ func (g generator) value(column string) string {
 		return "'file.pdf'"
 	case "user_id":
 		return g.owner()
+	}
+	if g.simple {
+		return pick(g, []string{"'Ann'", "'ANN'", "'Ann '", "''", "NULL", "'José'", "'😀 名'", `'O\'Brien'`, `'back\\slash'`, "'" + strings.Repeat("x", 251) + "'", "'?'"})
 	}
 	return pick(g, texts)
 }
@@ -266,7 +274,12 @@ func (g generator) archive() string {
 	return "INSERT IGNORE INTO deleted_cases SELECT * FROM cases WHERE case_id = " + g.caseID()
 }
 
-func (g generator) mode() string { return "SET sql_mode = " + pick(g, modes) }
+func (g generator) mode() string {
+	if g.simple {
+		return "SET @unused = 1"
+	}
+	return "SET sql_mode = " + pick(g, modes)
+}
 
 // seeds of the generated runs; add one that found something.
 var seeds = []uint64{1, 20251114}
@@ -291,7 +304,7 @@ func TestDifferentialGenerated(t *testing.T) {
 func (p *pair) generate(t *testing.T, seed uint64, prepare bool) {
 	t.Helper()
 	start := int(seed % 1000 * 10000)
-	g := generator{rand.New(rand.NewPCG(seed, seed)), &start}
+	g := generator{r: rand.New(rand.NewPCG(seed, seed)), number: &start, simple: p.kind == servers.Embedded}
 	for range generated {
 		st := g.next()
 		if !p.run(t, st, prepare) && !p.same(t) {
@@ -307,7 +320,12 @@ func (p *pair) generate(t *testing.T, seed uint64, prepare bool) {
 func (p *pair) same(t *testing.T) bool {
 	t.Helper()
 	const all = "SELECT * FROM cases ORDER BY case_id"
-	return cmp.Equal(query(t, p.plain.conn, all).Rows, query(t, p.sealed.conn, all).Rows)
+	plain, sealed := query(t, p.plain.conn, all), query(t, p.sealed.conn, all)
+	if p.kind == servers.Embedded {
+		clearTimes(&plain)
+		clearTimes(&sealed)
+	}
+	return cmp.Equal(plain.Rows, sealed.Rows)
 }
 
 // The generated statements must be calm on two plaintext databases, too.
