@@ -69,7 +69,7 @@ func (s *session) onQuit(p []byte) error {
 // onQuery runs a statement: as bytes when it cannot concern a protected table, else by its plan.
 func (s *session) onQuery(p []byte) error {
 	sql := p[1:]
-	if done, err := s.showOwnWarnings(sql); done || err != nil {
+	if done, err := s.askDiagnostics(sql); done || err != nil {
 		return err
 	}
 	st, err := s.plan(sql, false)

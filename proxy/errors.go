@@ -23,7 +23,8 @@ var errOutOfStep = errors.New("the response does not follow the protocol")
 
 // serverError is an error of the database server, to be passed on to the client as it came.
 type serverError struct {
-	payload []byte // the ERR packet
+	payload   []byte // the ERR packet
+	forgotten bool   // the server does not know of it, or not any more: SHOW WARNINGS has to be answered by the proxy
 }
 
 func newServerError(payload []byte) *serverError {
@@ -32,6 +33,15 @@ func newServerError(payload []byte) *serverError {
 
 // Error names the code only: the text may quote a value.
 func (e *serverError) Error() string { return fmt.Sprintf("server error %d", e.code()) }
+
+// decoded returns the error's code and text.
+func (e *serverError) decoded() (code uint16, text string) {
+	var p packet.Err
+	if p.Decode(e.payload) != nil {
+		return 0, ""
+	}
+	return p.Code, string(p.Message)
+}
 
 func (e *serverError) code() uint16 {
 	var p packet.Err

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -53,6 +54,7 @@ func (s *session) respond(p *rewrite.Plan, w *writer, binary bool) error {
 	}
 	h, err := s.head()
 	if err != nil {
+		s.diag.own = w.warnings // the server shows its error behind them
 		return err
 	}
 	return s.sendOK(w.addTo(h.ok))
@@ -70,6 +72,9 @@ func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 	ok, err := f()
 	if err != nil {
 		return ok, s.undo(err)
+	}
+	if err := s.keepConditions(ok); err != nil {
+		return ok, err
 	}
 	end, err := s.exec([]byte("COMMIT"))
 	if err != nil {
@@ -89,6 +94,9 @@ func (s *session) undo(why error) error {
 	if _, err := s.exec([]byte("ROLLBACK")); err != nil {
 		return err
 	}
+	if se != nil {
+		se.forgotten = true
+	}
 	return why
 }
 
@@ -101,5 +109,6 @@ func (s *session) sendText(text []byte) (packet.OK, error) {
 	if err != nil {
 		return packet.OK{}, err
 	}
+	h.ok.Info = bytes.Clone(h.ok.Info) // a view until the next read
 	return h.ok, nil
 }

@@ -37,12 +37,12 @@ type transformer struct {
 
 func (s *session) transformer(p *rewrite.Plan, binary bool) transformer {
 	if p.Show != nil {
-		return transformer{
-			column: func(dst []byte, _ int, payload []byte) ([]byte, bool, error) {
-				return append(dst, payload...), true, nil
-			},
-			row: func(dst, payload []byte) ([]byte, error) { return result.ShowRow(dst, payload, p.Show) },
+		show := result.NewShow(p.Show)
+		t := transformer{column: show.Column, row: show.TextRow}
+		if binary {
+			t.row = show.BinaryRow
 		}
+		return t
 	}
 	set := result.New(s.planner.Schema(), p, s.env.Results, s.newOpener())
 	t := transformer{columns: set.Columns(), visible: set.Visible(), column: set.Column, row: set.TextRow}

@@ -24,13 +24,6 @@ type writer struct {
 	warnings []warning
 	owner    string // whose keys are in `keys`
 	keys     *keys.OwnerKeys
-	plain    []byte // scratch
-}
-
-// warning is what the server would have said about a value that was adjusted.
-type warning struct {
-	code uint16
-	text string
 }
 
 func (s *session) newWriter(st *rewrite.Statement) *writer {
@@ -45,7 +38,7 @@ func (w *writer) addTo(ok packet.OK) packet.OK {
 	if len(w.warnings) == 0 {
 		return ok
 	}
-	w.s.warnings = w.warnings
+	w.s.diag.own = append(w.warnings[:len(w.warnings):len(w.warnings)], w.s.diag.own...)
 	ok.Warnings += uint16(min(len(w.warnings), 1<<16-1-int(ok.Warnings)))
 	ok.Info = recountWarnings(ok.Info, ok.Warnings)
 	return ok
@@ -159,9 +152,9 @@ func (w *writer) normalize(t *rewrite.Table, column, row int, l rewrite.Literal)
 	}
 	text := w.problemText(problem, t, col.Name, max(row, 0)+1)
 	if problem.Fatal {
-		return nil, false, newServerError((&packet.Err{Code: problem.Code, State: problem.State, Message: []byte(text)}).Append(nil))
+		return nil, false, &serverError{payload: (&packet.Err{Code: problem.Code, State: problem.State, Message: []byte(text)}).Append(nil), forgotten: true}
 	}
-	w.warnings = append(w.warnings, warning{code: problem.Code, text: text})
+	w.warnings = append(w.warnings, warning{levelWarning, problem.Code, text})
 	return plain, false, nil
 }
 

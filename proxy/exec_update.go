@@ -31,7 +31,7 @@ func (s *session) execUpdate(st *rewrite.Statement) error {
 func (s *session) guardedUpdate(st *rewrite.Statement, w *writer) (packet.OK, error) {
 	own := s.autocommit() && !s.inTransaction()
 	for range guardTries {
-		rows, err := s.probe(st)
+		rows, err := s.probe(st, !own)
 		switch {
 		case err != nil:
 			return packet.OK{}, err
@@ -50,7 +50,7 @@ func (s *session) guardedUpdate(st *rewrite.Statement, w *writer) (packet.OK, er
 
 func (s *session) updateInTransaction(st *rewrite.Statement, w *writer) (packet.OK, error) {
 	return s.transaction(func() (packet.OK, error) {
-		rows, err := s.probe(st)
+		rows, err := s.probe(st, true)
 		if err != nil {
 			return packet.OK{}, err
 		}
@@ -64,11 +64,15 @@ func matchedNone(ok packet.OK) bool {
 	return ok.AffectedRows == 0 && bytes.HasPrefix(ok.Info, []byte("Rows matched: 0"))
 }
 
-// probe reads the rows that an UPDATE will change.
-func (s *session) probe(st *rewrite.Statement) ([]probed, error) {
+// probe reads the rows that an UPDATE will change. They are locked where a transaction is open; under a guard they need
+// not be.
+func (s *session) probe(st *rewrite.Statement, lock bool) ([]probed, error) {
 	probes, err := st.Probes()
 	if err != nil {
 		return nil, err
+	}
+	if !lock {
+		probes[0].SQL = bytes.TrimSuffix(probes[0].SQL, []byte(" FOR UPDATE"))
 	}
 	return s.readProbe(st, probes[0])
 }
@@ -118,8 +122,14 @@ func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, gu
 	if err != nil {
 		return packet.OK{}, err
 	}
-	return s.sendText(text)
+	ok, err := s.sendText(text)
+	if len(rows) == 0 && s.flavor() == rewrite.MariaDB && len(ok.Info) == 0 {
+		ok.Info = []byte("Rows matched: 0  Changed: 0  Warnings: 0") // MariaDB leaves it out when it sees that WHERE is false
+	}
+	return ok, err
 }
+
+func (s *session) flavor() rewrite.Flavor { return s.planner.Schema().Flavor }
 
 // patch decides what is stored in the protected columns of one row.
 func (s *session) patch(st *rewrite.Statement, w *writer, row probed, n int) (rewrite.RowPatch, error) {

@@ -7,21 +7,43 @@ import (
 	"phiproxy/proxy/packet"
 )
 
-// showOwnWarnings answers SHOW WARNINGS after a statement whose values the proxy adjusted as the server would have: the
-// server knows nothing of those. Any other statement ends the life of the warnings, as it does in the server.
-func (s *session) showOwnWarnings(sql []byte) (done bool, err error) {
-	if len(s.warnings) == 0 {
+// diagnostics is what the server cannot tell about the last statement, because the proxy had a part in it. The zero value
+// says that the server knows everything.
+type diagnostics struct {
+	own      []warning // conditions of the proxy's own; they come before the server's
+	alone    bool      // the server's are of another statement
+	rowCount []byte    // ROW_COUNT(), when the server's is that of the proxy's COMMIT
+}
+
+// warning is one line of SHOW WARNINGS.
+type warning struct {
+	level string // "Note", "Warning" or "Error"
+	code  uint16
+	text  string
+}
+
+const (
+	levelWarning = "Warning"
+	levelError   = "Error"
+)
+
+// askDiagnostics answers a question about the last statement when the server's answer would not be right. Any other
+// statement ends the life of the diagnostics, as it does in the server.
+func (s *session) askDiagnostics(sql []byte) (done bool, err error) {
+	d := &s.diag
+	if d.own == nil && !d.alone && d.rowCount == nil {
 		return false, nil
 	}
-	switch question(sql) {
-	case "SHOW WARNINGS":
-		return true, s.sendWarnings()
-	case "SHOW COUNT(*) WARNINGS":
-		return true, s.sendWarningCount()
-	case "SHOW ERRORS", "SHOW COUNT(*) ERRORS":
-		return false, nil
+	q := question(sql)
+	switch {
+	case q == "SELECT ROW_COUNT()" && d.rowCount != nil:
+		return true, s.askRowCount(sql)
+	case q == "SHOW WARNINGS", q == "SHOW ERRORS":
+		return true, s.askConditions(sql, q == "SHOW ERRORS")
+	case q == "SHOW COUNT(*) WARNINGS", q == "SHOW COUNT(*) ERRORS":
+		return true, s.askCount(sql, q == "SHOW COUNT(*) ERRORS")
 	}
-	s.warnings = nil
+	s.diag = diagnostics{}
 	return false, nil
 }
 
@@ -35,27 +57,81 @@ func question(sql []byte) string {
 	return strings.Join(strings.Fields(strings.ToUpper(text)), " ")
 }
 
-func (s *session) sendWarnings() error {
+func (s *session) askRowCount(sql []byte) error {
+	a, err := s.query(sql)
+	if err != nil {
+		return err
+	}
+	a.Rows = [][][]byte{{s.diag.rowCount}}
+	return s.sendAnswer(a)
+}
+
+func (s *session) askConditions(sql []byte, onlyErrors bool) error {
+	a, err := s.query(sql)
+	if err != nil {
+		return err
+	}
+	var rows [][][]byte
+	for _, w := range s.diag.conditions(onlyErrors) {
+		rows = append(rows, [][]byte{[]byte(w.level), strconv.AppendUint(nil, uint64(w.code), 10), []byte(w.text)})
+	}
+	if !s.diag.alone {
+		rows = append(rows, a.Rows...)
+	}
+	a.Rows = rows
+	return s.sendAnswer(a)
+}
+
+func (s *session) askCount(sql []byte, onlyErrors bool) error {
+	a, err := s.query(sql)
+	if err != nil {
+		return err
+	}
+	n := len(s.diag.conditions(onlyErrors))
+	if !s.diag.alone && len(a.Rows) == 1 && len(a.Rows[0]) == 1 {
+		servers, _ := strconv.Atoi(string(a.Rows[0][0]))
+		n += servers
+	}
+	a.Rows = [][][]byte{{strconv.AppendInt(nil, int64(n), 10)}}
+	return s.sendAnswer(a)
+}
+
+func (d *diagnostics) conditions(onlyErrors bool) []warning {
+	if !onlyErrors {
+		return d.own
+	}
+	var errors []warning
+	for _, w := range d.own {
+		if w.level == levelError {
+			errors = append(errors, w)
+		}
+	}
+	return errors
+}
+
+// failedWith keeps an error of the proxy's own for SHOW WARNINGS, which the server would have shown it in.
+func (s *session) failedWith(code uint16, text string) {
+	s.diag = diagnostics{own: []warning{{levelError, code, text}}, alone: true}
+}
+
+// keepConditions reads the warnings of the statement that the server has just run, before another statement of the
+// proxy's own makes it forget them.
+func (s *session) keepConditions(ok packet.OK) error {
+	s.diag = diagnostics{alone: true, rowCount: strconv.AppendUint(nil, ok.AffectedRows, 10)}
+	if ok.Warnings == 0 {
+		return nil
+	}
 	a, err := s.query([]byte("SHOW WARNINGS"))
 	if err != nil {
 		return err
 	}
-	for _, w := range s.warnings {
-		a.Rows = append(a.Rows, [][]byte{[]byte("Warning"), strconv.AppendUint(nil, uint64(w.code), 10), []byte(w.text)})
+	for _, row := range a.Rows {
+		if len(row) == 3 {
+			code, _ := strconv.ParseUint(string(row[1]), 10, 16)
+			s.diag.own = append(s.diag.own, warning{string(row[0]), uint16(code), string(row[2])})
+		}
 	}
-	return s.sendAnswer(a)
-}
-
-func (s *session) sendWarningCount() error {
-	a, err := s.query([]byte("SHOW COUNT(*) WARNINGS"))
-	if err != nil {
-		return err
-	}
-	if len(a.Rows) == 1 && len(a.Rows[0]) == 1 {
-		n, _ := strconv.Atoi(string(a.Rows[0][0]))
-		a.Rows[0][0] = strconv.AppendInt(nil, int64(n+len(s.warnings)), 10)
-	}
-	return s.sendAnswer(a)
+	return nil
 }
 
 // sendAnswer sends a result set that is held in memory.

@@ -56,9 +56,9 @@ type session struct {
 	effects effects          // of relayed prepared statements
 	// lastPrepared is the id of the statement prepared last; hooks that prepare one set it too.
 	lastPrepared uint32
-	stmts        statements // of planned prepared statements
-	warnings     []warning  // of the last statement, about values that the proxy adjusted; see showOwnWarnings
-	text, row    []byte     // buffers of exec*.go
+	stmts        statements  // of planned prepared statements
+	diag         diagnostics // of the last statement; see askDiagnostics
+	text, row    []byte      // buffers of exec*.go
 
 	commands    uint64
 	rows        uint64
@@ -257,8 +257,12 @@ func (s *session) answer(err error) error {
 	case errors.As(err, &lost):
 		return err // whatever the reason inside says, the connection cannot go on
 	case errors.As(err, &f):
+		s.failedWith(f.Code, f.Message())
 		return s.sendFault(f)
 	case errors.As(err, &se):
+		if se.forgotten {
+			s.failedWith(se.decoded())
+		}
 		return s.sendServerError(se)
 	}
 	return err

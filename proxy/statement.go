@@ -65,6 +65,7 @@ func (s *session) relayUnless(p []byte, response func() error) func(done bool, e
 }
 
 func (s *session) onPrepare(p []byte) error {
+	s.diag = diagnostics{}
 	sql := p[1:]
 	st, err := s.plan(sql, true)
 	switch {
@@ -97,6 +98,7 @@ func (s *session) remember(id uint32, e effect) {
 }
 
 func (s *session) onExecute(id uint32, p []byte) error {
+	s.diag = diagnostics{}
 	done, err := s.executeStmt(id, p)
 	if done || err != nil {
 		return err

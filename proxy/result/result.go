@@ -72,6 +72,9 @@ func (s *Set) Column(dst []byte, i int, payload []byte) (out []byte, shown bool,
 		return dst, false, fault.ColumnsChanged.With("type %d of column %d", c.Type, i)
 	}
 	Logical(&c, o, s.charset)
+	if o.Wrapped != nil && s.schema.Flavor == rewrite.MariaDB {
+		c.Decimals = notFixedDecimalsMariaDB
+	}
 	return c.Append(dst), true, nil
 }
 
@@ -103,7 +106,10 @@ func (s *Set) unplanned(c *packet.Column) bool {
 }
 
 // notFixedDecimals is what the servers send for a text expression (NOT_FIXED_DEC in their sources).
-const notFixedDecimals = 31
+const (
+	notFixedDecimals        = 31
+	notFixedDecimalsMariaDB = 39
+)
 
 // Logical gives a definition of a protected column the type that clients see.
 func Logical(c *packet.Column, o *rewrite.Output, cs logical.Charset) {

@@ -7,9 +7,28 @@ import (
 	"phiproxy/rewrite"
 )
 
-// ShowRow appends the client's row of SHOW COLUMNS, DESCRIBE or SHOW CREATE TABLE to dst: protected columns are described
-// by the definitions they had before they were widened.
-func ShowRow(dst, row []byte, show *rewrite.Show) ([]byte, error) {
+// Show transforms the answer to SHOW COLUMNS, DESCRIBE or SHOW CREATE TABLE: protected columns are described by the
+// definitions they had before they were widened. It is for one goroutine.
+type Show struct {
+	show  *rewrite.Show
+	types []byte // protocol type of every column, for binary rows
+}
+
+// NewShow prepares the transformation.
+func NewShow(show *rewrite.Show) *Show { return &Show{show: show} }
+
+// Column passes column definitions on as they are.
+func (s *Show) Column(dst []byte, _ int, payload []byte) (out []byte, shown bool, err error) {
+	var c packet.Column
+	if err := c.Decode(payload); err != nil {
+		return dst, false, err
+	}
+	s.types = append(s.types, c.Type)
+	return append(dst, payload...), true, nil
+}
+
+// TextRow appends the client's row to dst.
+func (s *Show) TextRow(dst, row []byte) ([]byte, error) {
 	var values [][]byte
 	for rest := row; len(rest) > 0; {
 		v, null, after, err := packet.TextValue(rest)
@@ -21,13 +40,8 @@ func ShowRow(dst, row []byte, show *rewrite.Show) ([]byte, error) {
 		}
 		values, rest = append(values, v), after
 	}
-	if len(values) < 2 {
-		return dst, packet.ErrMalformed
-	}
-	if show.Kind == rewrite.ShowCreate {
-		values[1] = createTable(values[1], show.Table)
-	} else {
-		describe(values, show)
+	if err := s.change(values); err != nil {
+		return dst, err
 	}
 	for _, v := range values {
 		if v == nil {
@@ -37,6 +51,50 @@ func ShowRow(dst, row []byte, show *rewrite.Show) ([]byte, error) {
 		}
 	}
 	return dst, nil
+}
+
+// BinaryRow appends the client's row of the binary protocol to dst. All columns of these answers are strings.
+func (s *Show) BinaryRow(dst, row []byte) ([]byte, error) {
+	nulls, rest, err := packet.BinaryRow(row, len(s.types))
+	if err != nil {
+		return dst, err
+	}
+	values := make([][]byte, len(s.types))
+	for i, typ := range s.types {
+		if nulls.Null(i) {
+			continue
+		}
+		v, after, err := packet.BinaryValue(typ, rest)
+		if err != nil || !stored(typ) {
+			return dst, packet.ErrMalformed
+		}
+		values[i], rest = append([]byte{}, v...), after
+	}
+	if err := s.change(values); err != nil || len(rest) > 0 {
+		return dst, packet.ErrMalformed
+	}
+	start := len(dst)
+	dst = packet.AppendBinaryHead(dst, len(values))
+	for i, v := range values {
+		if v == nil {
+			packet.SetNull(dst[start:], i)
+		} else {
+			dst = packet.AppendLenEncBytes(dst, v)
+		}
+	}
+	return dst, nil
+}
+
+func (s *Show) change(values [][]byte) error {
+	switch {
+	case len(values) < 2:
+		return packet.ErrMalformed
+	case s.show.Kind == rewrite.ShowCreate:
+		values[1] = createTable(values[1], s.show.Table)
+	default:
+		describe(values, s.show)
+	}
+	return nil
 }
 
 // describe changes Type, and Collation in SHOW FULL COLUMNS.
