@@ -64,7 +64,11 @@ func (s *session) respond(p *rewrite.Plan, w *writer, binary bool) error {
 // as they are until it has written them.
 func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 	if !s.autocommit() || s.inTransaction() {
-		return f()
+		ok, err := f()
+		if err != nil || !s.reparsed || ok.Warnings == 0 {
+			return ok, err
+		}
+		return s.keepConditions(ok)
 	}
 	if _, err := s.exec([]byte("BEGIN")); err != nil {
 		return packet.OK{}, err
@@ -73,7 +77,7 @@ func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 	if err != nil {
 		return ok, s.undo(err)
 	}
-	if err := s.keepConditions(ok); err != nil {
+	if ok, err = s.keepConditions(ok); err != nil {
 		return ok, err
 	}
 	end, err := s.exec([]byte("COMMIT"))

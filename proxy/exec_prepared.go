@@ -259,6 +259,8 @@ func (s *session) executeAsText(p *prepared) error {
 	if f != nil {
 		return f
 	}
+	s.reparsed = true
+	defer func() { s.reparsed = false }()
 	return s.execText(st)
 }
 

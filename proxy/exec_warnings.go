@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
 )
 
 // diagnostics is what the server cannot tell about the last statement, because the proxy had a part in it. The zero value
@@ -111,27 +112,36 @@ func (d *diagnostics) conditions(onlyErrors bool) []warning {
 
 // failedWith keeps an error of the proxy's own for SHOW WARNINGS, which the server would have shown it in.
 func (s *session) failedWith(code uint16, text string) {
+	if s.planner != nil && s.flavor() == rewrite.Embedded {
+		return // it lists no errors
+	}
 	s.diag = diagnostics{own: []warning{{levelError, code, text}}, alone: true}
 }
 
+// deprecatedSyntax is ER_WARN_DEPRECATED_SYNTAX: a warning of the parser, not of the execution.
+const deprecatedSyntax = 1287
+
 // keepConditions reads the warnings of the statement that the server has just run, before another statement of the
-// proxy's own makes it forget them.
-func (s *session) keepConditions(ok packet.OK) error {
+// proxy's own makes it forget them. The parser's are left out when the client's statement was parsed long ago: they were
+// given to it at COM_STMT_PREPARE.
+func (s *session) keepConditions(ok packet.OK) (packet.OK, error) {
 	s.diag = diagnostics{alone: true, rowCount: strconv.AppendUint(nil, ok.AffectedRows, 10)}
 	if ok.Warnings == 0 {
-		return nil
+		return ok, nil
 	}
 	a, err := s.query([]byte("SHOW WARNINGS"))
 	if err != nil {
-		return err
+		return ok, err
 	}
 	for _, row := range a.Rows {
-		if len(row) == 3 {
-			code, _ := strconv.ParseUint(string(row[1]), 10, 16)
-			s.diag.own = append(s.diag.own, warning{string(row[0]), uint16(code), string(row[2])})
+		code, _ := strconv.ParseUint(string(row[1]), 10, 16)
+		if s.reparsed && code == deprecatedSyntax {
+			ok.Warnings--
+			continue
 		}
+		s.diag.own = append(s.diag.own, warning{string(row[0]), uint16(code), string(row[2])})
 	}
-	return nil
+	return ok, nil
 }
 
 // sendAnswer sends a result set that is held in memory.

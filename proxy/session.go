@@ -59,6 +59,7 @@ type session struct {
 	stmts        statements  // of planned prepared statements
 	diag         diagnostics // of the last statement; see askDiagnostics
 	text, row    []byte      // buffers of exec*.go
+	reparsed     bool        // the statement being run is an execution that is sent as text
 
 	commands    uint64
 	rows        uint64
