@@ -21,13 +21,12 @@ type details struct {
 
 // record commits the audit record of an act that is about to happen. When it fails the act must not happen.
 func (r *Ring) record(ctx context.Context, owner string, op Operation, d details) error {
-	now := time.Now().UTC()
-	d.Timestamp = now.Format("2006-01-02T15:04:05.000000")
+	d.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000000")
 	text, err := json.Marshal(d)
 	if err != nil {
 		return &Error{Kind: ErrAudit, Op: d.Operation, Cause: err}
 	}
-	err = r.opt.Store.Audit(ctx, Entry{Owner: owner, Operation: op, Actor: actorOf(ctx), Details: text, Time: now})
+	err = r.opt.Store.Audit(ctx, Entry{Owner: owner, Operation: op, Actor: actorOf(ctx), Details: text})
 	if err != nil && !errors.Is(err, ErrAudit) {
 		err = &Error{Kind: ErrAudit, Op: d.Operation, Cause: err}
 	}

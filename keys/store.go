@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"time"
 
 	"phiproxy/crypto/envelope"
 )
@@ -102,5 +101,4 @@ type Entry struct {
 	Operation Operation
 	Actor     Actor
 	Details   []byte // JSON object, no secrets
-	Time      time.Time
 }

@@ -22,8 +22,8 @@ func (s *Store) Status(ctx context.Context, owner string) (*Status, error) {
 	st := Status{Owner: owner}
 	var user string
 	var version, active sql.NullInt64
-	var created, rotated sql.NullTime
-	err := s.db.QueryRowContext(ctx, `SELECT user_id, key_version, created_at, rotated_at, is_active
+	var created, rotated sql.NullInt64
+	err := s.db.QueryRowContext(ctx, `SELECT user_id, key_version, UNIX_TIMESTAMP(created_at), UNIX_TIMESTAMP(rotated_at), is_active
 FROM user_encryption_keys WHERE user_id = ?`, owner).Scan(&user, &version, &created, &rotated, &active)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && user != owner {
 		return nil, nil
@@ -31,11 +31,20 @@ FROM user_encryption_keys WHERE user_id = ?`, owner).Scan(&user, &version, &crea
 	if err != nil {
 		return nil, failed("status", err)
 	}
-	st.KeyVersion, st.Active, st.CreatedAt = int(version.Int64), active.Int64 != 0, created.Time
+	st.KeyVersion, st.Active, st.CreatedAt = int(version.Int64), active.Int64 != 0, moment(created)
 	if rotated.Valid {
-		st.RotatedAt = &rotated.Time
+		at := moment(rotated)
+		st.RotatedAt = &at
 	}
 	return &st, nil
+}
+
+// moment is a Unix time in UTC; the zero time for NULL.
+func moment(s sql.NullInt64) time.Time {
+	if !s.Valid {
+		return time.Time{}
+	}
+	return time.Unix(s.Int64, 0).UTC()
 }
 
 // AuditEntry is one row of encryption_key_audit.
@@ -56,7 +65,7 @@ func (s *Store) AuditLog(ctx context.Context, owner string, limit int) (entries 
 	if err != nil {
 		return nil, 0, failed("audit log", err)
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT audit_id, user_id, operation, performed_by, operation_timestamp, details, ip_address
+	rows, err := s.db.QueryContext(ctx, `SELECT audit_id, user_id, operation, performed_by, UNIX_TIMESTAMP(operation_timestamp), details, ip_address
 FROM encryption_key_audit WHERE ? = '' OR user_id = ? ORDER BY audit_id DESC LIMIT ?`, owner, owner, limit)
 	if err != nil {
 		return nil, 0, failed("audit log", err)
@@ -75,11 +84,11 @@ FROM encryption_key_audit WHERE ? = '' OR user_id = ? ORDER BY audit_id DESC LIM
 func scanAudit(rows *sql.Rows) (AuditEntry, error) {
 	var e AuditEntry
 	var by, details, ip sql.NullString
-	var at sql.NullTime
+	var at sql.NullInt64
 	if err := rows.Scan(&e.ID, &e.Owner, &e.Operation, &by, &at, &details, &ip); err != nil {
 		return e, err
 	}
-	e.PerformedBy, e.Timestamp, e.IPAddress = by.String, at.Time, ip.String
+	e.PerformedBy, e.Timestamp, e.IPAddress = by.String, moment(at), ip.String
 	if json.Valid([]byte(details.String)) {
 		e.Details = json.RawMessage(details.String)
 	}

@@ -29,11 +29,11 @@ type Store struct {
 	db *sql.DB
 }
 
-// maxConns bounds the store's connections to the backend; key operations are rare.
+// maxConns bounds the connections of a store that Open made; key operations are rare.
 const maxConns = 10
 
-// Open makes a store on a go-sql-driver DSN ("user:password@tcp(host:port)/database?..."), without connecting yet. Time
-// zone, character set and sql_mode of its sessions are the store's own; time-outs are 2 s unless the DSN has others.
+// Open makes a store on a go-sql-driver DSN ("user:password@tcp(host:port)/database?..."), without connecting yet.
+// Time-outs are 2 s unless the DSN has others.
 func Open(dsn string) (*Store, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -42,20 +42,18 @@ func Open(dsn string) (*Store, error) {
 	if cfg.DBName == "" {
 		return nil, errors.New("keys/store: the DSN names no database")
 	}
-	cfg.ParseTime, cfg.Loc = true, time.UTC
 	cfg.Timeout = orDefault(cfg.Timeout)
 	cfg.ReadTimeout = orDefault(cfg.ReadTimeout)
 	cfg.WriteTimeout = orDefault(cfg.WriteTimeout)
-	if cfg.Params == nil {
-		cfg.Params = map[string]string{}
-	}
-	cfg.Params["time_zone"] = "'+00:00'"
-	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES'"
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, errors.New("keys/store: the DSN is not usable")
 	}
-	return New(sql.OpenDB(connector)), nil
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(maxConns)
+	db.SetMaxIdleConns(maxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return New(db), nil
 }
 
 func orDefault(d time.Duration) time.Duration {
@@ -65,13 +63,8 @@ func orDefault(d time.Duration) time.Duration {
 	return d
 }
 
-// New makes a store on an open database, which it owns from then on. Its sessions must be strict, parse times, and use UTC.
-func New(db *sql.DB) *Store {
-	db.SetMaxOpenConns(maxConns)
-	db.SetMaxIdleConns(maxConns)
-	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &Store{db: db}
-}
+// New makes a store on an open database. What it does depends on no setting of the sessions.
+func New(db *sql.DB) *Store { return &Store{db: db} }
 
 // Close closes the connections.
 func (s *Store) Close() error { return s.db.Close() }

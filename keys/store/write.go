@@ -101,8 +101,8 @@ func (s *Store) Adopt(ctx context.Context, owner string, v keys.Version) error {
 // Audit implements [keys.Store].
 func (s *Store) Audit(ctx context.Context, e keys.Entry) error {
 	_, err := s.db.ExecContext(ctx, `INSERT INTO encryption_key_audit
-(user_id, operation, performed_by, operation_timestamp, details, ip_address) VALUES (?, ?, ?, ?, ?, ?)`,
-		e.Owner, string(e.Operation), e.Actor.PerformedBy, e.Time, string(e.Details), nullable(e.Actor.IPAddress))
+(user_id, operation, performed_by, operation_timestamp, details, ip_address) VALUES (?, ?, ?, CURRENT_TIMESTAMP, ?, ?)`,
+		e.Owner, string(e.Operation), e.Actor.PerformedBy, string(e.Details), nullable(e.Actor.IPAddress))
 	if err != nil {
 		return &keys.Error{Kind: keys.ErrAudit, Op: string(e.Operation), Cause: failed("audit", err)}
 	}
