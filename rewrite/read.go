@@ -281,6 +281,9 @@ func (r *resolver) textLiteral(e ast.ExprNode) (int, bool) {
 }
 
 func isNull(e ast.ExprNode) bool {
+	if _, param := e.(ast.ParamMarkerExpr); param {
+		return false
+	}
 	v, ok := e.(ast.ValueExpr)
 	return ok && v.GetValue() == nil
 }
