@@ -24,7 +24,9 @@ type insertPlan struct {
 	updates     []updateCell
 	setsOwner   bool // it assigns the owner column from VALUES
 	setsAll     bool // it assigns every protected column
-	literalSets bool // it assigns a literal to a protected column
+	setsKeys    bool // it may give a row other unique keys than those it was found by
+
+	mode token.Mode // how literals read
 }
 
 type updateCell struct {
@@ -118,7 +120,7 @@ func (in *inserting) plan() (*Plan, *fault.Error) {
 		return in.copy(columns)
 	}
 	w := &writePlan{kind: inserts, table: in.target.table, ignore: in.stmt.IgnoreErr}
-	w.insert = insertPlan{columns: columns, owner: slices.Index(columns, w.table.Owner), flag: slices.Index(columns, w.table.Flag), first: in.list.first, end: in.list.end}
+	w.insert = insertPlan{columns: columns, owner: slices.Index(columns, w.table.Owner), flag: slices.Index(columns, w.table.Flag), first: in.list.first, end: in.list.end, mode: in.u.state.Mode}
 	if err := in.values(w); err != nil {
 		return nil, err
 	}
@@ -359,15 +361,29 @@ func (in *inserting) duplicates(w *writePlan) *fault.Error {
 			return fault.TwiceSet.With("ON DUPLICATE KEY UPDATE")
 		}
 		set[c] = true
+		w.insert.setsKeys = w.insert.setsKeys || in.setsKey(w, c, a.Expr)
 		if err := in.duplicate(w, c, list[i], a.Expr); err != nil {
 			return err
 		}
+	}
+	if w.insert.setsOwner && !slices.ContainsFunc(w.insert.columns, func(c int) bool { return w.table.role(c) == protects }) {
+		return fault.OwnerMove.With("the statement has no protected values")
 	}
 	w.insert.setsAll = true
 	for _, c := range w.table.ProtectedColumns() {
 		w.insert.setsAll = w.insert.setsAll && set[c] && slices.Contains(w.insert.columns, c)
 	}
 	return nil
+}
+
+// setsKey reports whether assigning the expression to column c can change a unique key of the row: not when it is the new
+// row's value of the only unique key there is, by which the row was found.
+func (in *inserting) setsKey(w *writePlan, c int, e ast.ExprNode) bool {
+	keys := w.table.UniqueKeys
+	if !slices.ContainsFunc(keys, func(key []int) bool { return slices.Contains(key, c) }) {
+		return false
+	}
+	return len(keys) > 1 || !in.fromNewRow(w, e, c)
 }
 
 // aliasSource is the new row under its alias.
@@ -430,7 +446,6 @@ func (in *inserting) sameColumn(w *writePlan, n named, c int) bool {
 }
 
 func (in *inserting) finish(w *writePlan) (*Plan, *fault.Error) {
-	w.insert.literalSets = len(w.insert.updates) > 0
 	if err := in.r.accounted(); err != nil {
 		return nil, err
 	}

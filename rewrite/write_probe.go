@@ -3,6 +3,7 @@ package rewrite
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"phiproxy/rewrite/fault"
 	"phiproxy/rewrite/token"
@@ -15,18 +16,16 @@ func (s *Statement) Probes() ([]Probe, error) {
 		return []Probe{{SQL: s.updateProbe(), Row: -1}}, nil
 	}
 	p := &prober{s: s, seen: map[string]bool{}}
+	s.eachTuple(func(int, []span) { p.rows++ })
+	if in := &s.write.insert; p.rows > 1 && (len(in.updates) > 0 || in.setsKeys) {
+		return nil, fault.SeveralRows.With("a literal or key is set for %d rows", p.rows)
+	}
 	s.eachTuple(func(row int, values []span) {
 		if p.err == nil {
 			p.err = p.tuple(row, values)
 		}
 	})
-	if p.err != nil {
-		return nil, p.err
-	}
-	if p.rows > 1 && s.write.insert.literalSets {
-		return nil, fault.SeveralRows.With("a literal for %d rows", p.rows)
-	}
-	return p.probes, nil
+	return p.probes, p.err
 }
 
 func (s *Statement) updateProbe() []byte {
@@ -68,10 +67,15 @@ type prober struct {
 }
 
 func (p *prober) tuple(row int, values []span) error {
-	p.rows++
 	t := p.s.write.table
+	if err := p.moves(values); err != nil {
+		return err
+	}
 	var conditions []string
 	for n, key := range t.UniqueKeys {
+		if len(key) == 0 {
+			return fault.UniqueKey.With("a unique key of %s.%s compares more than columns", t.Schema, t.Name)
+		}
 		cond, id, err := p.key(key, values)
 		switch {
 		case err != nil:
@@ -95,75 +99,134 @@ func (p *prober) tuple(row int, values []span) error {
 	return nil
 }
 
+// moves refuses DEFAULT for a protected column where the row may get another owner: such a value is the server's to fill
+// in, so that nobody asks whether the row may move.
+func (p *prober) moves(values []span) error {
+	in := &p.s.write.insert
+	if !in.setsOwner {
+		return nil
+	}
+	for i, c := range in.columns {
+		if l, _ := p.s.literal(values[i]); l.Kind == token.Default && p.s.write.table.role(c) == protects {
+			return fault.OwnerMove.With("DEFAULT for column %s", p.s.write.table.Columns[c].Name)
+		}
+	}
+	return nil
+}
+
 // key returns the condition that a row has the tuple's values in a unique key, and these values in a form that is equal
 // for equal keys. Both are "" when the tuple can meet no row by this key.
 func (p *prober) key(key []int, values []span) (cond, id string, err error) {
 	t := p.s.write.table
 	var parts []string
 	for _, c := range key {
-		at := slices.Index(p.s.write.insert.columns, c)
-		var l Literal
-		if at >= 0 {
-			var ok bool
-			if l, ok = p.s.literal(values[at]); !ok {
-				return "", "", fault.UniqueKey.With("column %s", t.Columns[c].Name)
-			}
+		if r := t.role(c); r == protects || r == flags {
+			return "", "", fault.UniqueKey.With("column %s", t.Columns[c].Name)
 		}
-		switch never, err := p.meetsNone(c, l); {
+		l, err := p.keyValue(c, values)
+		if err != nil {
+			return "", "", err
+		}
+		text, never, err := p.keyText(c, l)
+		switch {
 		case err != nil:
 			return "", "", err
 		case never:
 			return "", "", nil
 		}
-		parts = append(parts, quoteName(t.Columns[c].Name)+" = "+string(l.Raw))
-		folded, ok := p.folded(t.Columns[c].Type, l)
-		if !ok && p.several() {
+		folded, ok := folded(text)
+		if !ok && p.rows > 1 {
 			return "", "", fault.SeveralRows.With("key of column %s", t.Columns[c].Name)
 		}
 		id += "\x00" + folded
+		sql := text
+		if !isInteger(t.Columns[c].Type) {
+			sql = p.quoted(l, text)
+		}
+		parts = append(parts, quoteName(t.Columns[c].Name)+" = "+sql)
 	}
 	return strings.Join(parts, " AND "), id, nil
 }
 
-// meetsNone reports whether a key column's value equals no stored one: NULL, or a number that is yet to be generated.
-func (p *prober) meetsNone(c int, l Literal) (bool, error) {
-	t := p.s.write.table
-	col := &t.Columns[c]
-	switch l.Kind {
-	case token.Null:
-		return true, nil
-	case token.None, token.Default:
-		if c == t.AutoInc || col.Nullable && col.Default == nil && col.HasDefault {
-			return true, nil
-		}
-		return false, fault.UniqueKey.With("default of column %s", col.Name)
-	case token.String, token.Int:
-		return c == t.AutoInc && string(l.Raw) == "0", nil
+// keyValue is the tuple's literal for a key column; Kind None when the statement does not name the column.
+func (p *prober) keyValue(c int, values []span) (Literal, error) {
+	at := slices.Index(p.s.write.insert.columns, c)
+	if at < 0 {
+		return Literal{}, nil
 	}
-	return false, fault.UniqueKey.With("column %s", col.Name)
+	l, ok := p.s.literal(values[at])
+	if !ok {
+		return Literal{}, fault.UniqueKey.With("column %s", p.s.write.table.Columns[c].Name)
+	}
+	return l, nil
 }
 
-func (p *prober) several() bool {
-	n := 0
-	p.s.eachTuple(func(int, []span) { n++ })
-	return n > 1
+// keyText is the text of a key column's value as it will be stored; never tells that it equals no stored one, because it
+// is NULL or a number that is yet to be generated. Values that the server would store in another form than they are
+// written (rounded, cut off, padded) are refused: comparing finds other rows with them than inserting meets.
+func (p *prober) keyText(c int, l Literal) (text string, never bool, err error) {
+	t, in := p.s.write.table, &p.s.write.insert
+	col := &t.Columns[c]
+	var v []byte
+	stored := false
+	switch l.Kind {
+	case token.Null:
+		return "", true, p.unless(col.Nullable || c == t.AutoInc, col)
+	case token.None, token.Default:
+		return "", true, p.unless(c == t.AutoInc || col.Nullable && col.Default == nil && col.HasDefault, col)
+	case token.Int:
+		v = canonicalDigits(l.Raw)
+		stored = col.StoresInt(v)
+	case token.String:
+		v = token.Unquote(nil, l.Raw, in.mode)
+		stored = col.StoresText(v) && (isASCII(v) || in.mode&token.SingleByte == 0) || col.Type == "date" && isDate(v)
+	}
+	if c == t.AutoInc && string(v) == "0" && in.mode&token.NoAutoValueOnZero == 0 {
+		return "", true, nil
+	}
+	return string(v), false, p.unless(stored, col)
+}
+
+func (p *prober) unless(ok bool, col *Column) error {
+	if ok {
+		return nil
+	}
+	return fault.UniqueKey.With("column %s", col.Name)
+}
+
+// quoted is the literal of a key that is no number: the client's own, or the number in quotes, since comparing a string
+// with a number is another comparison.
+func (p *prober) quoted(l Literal, text string) string {
+	if l.Kind == token.String {
+		return string(l.Raw)
+	}
+	return "'" + text + "'"
+}
+
+// canonicalDigits takes a plus sign and leading zeros off an integer literal.
+func canonicalDigits(raw []byte) []byte {
+	sign, digits := "", strings.TrimPrefix(string(raw), "+")
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	if digits = strings.TrimLeft(digits, "0"); digits == "" {
+		return []byte("0")
+	}
+	return []byte(sign + digits)
+}
+
+func isDate(v []byte) bool {
+	_, err := time.Parse(time.DateOnly, string(v))
+	return err == nil
 }
 
 // folded is a key text that is equal whenever the server finds the keys equal. Letters outside of ASCII and control
 // characters are left to the server, whose collation alone knows them.
-func (p *prober) folded(typ string, l Literal) (string, bool) {
-	text := string(l.Raw)
-	if l.Kind == token.String {
-		text = string(token.Unquote(nil, l.Raw, 0))
-	}
+func folded(text string) (string, bool) {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] >= 0x7f {
 			return "", false
 		}
 	}
-	text = strings.TrimRight(strings.ToLower(text), " ")
-	if isInteger(typ) {
-		text = strings.TrimLeft(strings.TrimPrefix(text, "+"), "0 ")
-	}
-	return text, true
+	return strings.TrimRight(strings.ToLower(text), " "), true
 }
