@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,8 +20,8 @@ import (
 // fault expects an error of the proxy's own, and that the application's pool will not take it for a wrong password.
 func fault(t *testing.T, what string, err error) {
 	t.Helper()
-	e, ok := err.(*client.ServerError)
-	if !ok || !strings.HasPrefix(e.Message, "phiproxy PHI-") {
+	var e *client.ServerError
+	if !errors.As(err, &e) || !strings.HasPrefix(e.Message, "phiproxy PHI-") {
 		t.Errorf("%s: %v", what, err)
 		return
 	}
@@ -109,7 +110,7 @@ func TestTampering(t *testing.T) {
 		for name, change := range map[string]string{
 			"bit flipped":         "UPDATE cases SET patient_first = CONCAT(LEFT(patient_first, 30), CHAR(ASCII(SUBSTRING(patient_first, 31, 1)) ^ 1), SUBSTRING(patient_first, 32)) WHERE case_id = 'a'",
 			"truncated":           "UPDATE cases SET patient_first = LEFT(patient_first, LENGTH(patient_first) - 1) WHERE case_id = 'a'",
-			"extended":            "UPDATE cases SET patient_first = CONCAT(patient_first, 'x') WHERE case_id = 'a'",
+			"extended":            "UPDATE cases SET patient_first = UNHEX(CONCAT(HEX(patient_first), '78')) WHERE case_id = 'a'",
 			"from another column": "UPDATE cases SET patient_first = patient_last WHERE case_id = 'a'",
 			"from another owner":  "UPDATE cases SET user_id = '" + provider(2) + "' WHERE case_id = 'a'",
 			"of nobody":           "UPDATE cases SET user_id = NULL WHERE case_id = 'a'",
@@ -279,7 +280,7 @@ func TestTooManyConnections(t *testing.T) {
 	p := startProxy(t, harness.Options{Server: s, Database: "too_many", Extra: "limits:\n  max_connections: 3\n"})
 	open := []*client.Conn{app(t, p), app(t, p), app(t, p)}
 	_, err := p.App()
-	if e, ok := err.(*client.ServerError); !ok || e.Code != 1040 {
+	if e := (*client.ServerError)(nil); !errors.As(err, &e) || e.Code != 1040 {
 		t.Errorf("the fourth: %v", err)
 	}
 	if err := open[0].Quit(); err != nil {

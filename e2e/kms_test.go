@@ -59,8 +59,9 @@ func TestKMS(t *testing.T) {
 			sessions.Go(func() { readName(t, p, "a", "Secretname") })
 		}
 		sessions.Wait()
-		if n := kms.Counts()["Decrypt"]; n != 1 {
-			t.Errorf("%d calls for one owner", n)
+		// At its start the proxy asks for the keys of every owner, and the sessions may be faster.
+		if n := kms.Counts()["Decrypt"]; n > 2 {
+			t.Errorf("%d calls for two owners", n)
 		}
 		for _, r := range kms.Requests() {
 			if body := string(r.Body); strings.Contains(body, "Secretname") || !strings.Contains(body, "EncryptionContext") {
@@ -83,6 +84,18 @@ func readName(t *testing.T, p *harness.Proxy, id, want string) {
 	}
 }
 
+// withUncached is a second proxy, and a session of it, that has the key of case a's owner in memory and not that of case
+// b's, which was made after it started.
+func withUncached(t *testing.T, first *harness.Proxy, o harness.Options) (*harness.Proxy, *client.Conn) {
+	t.Helper()
+	exec(t, app(t, first), insertCase("a", 1, "Ann"))
+	p := restarted(t, first, o)
+	c := app(t, p)
+	query(t, c, selectFirst("a"))
+	exec(t, app(t, first), insertCase("b", 2, "Bob"))
+	return p, c
+}
+
 // An outage of the key service stops owners whose keys are not in memory, and nobody else; it ends by itself.
 func TestKMSOutage(t *testing.T) {
 	for name, outage := range map[string]kmsemu.Faults{"down": {Drop: true}, "internal errors": {Fail: -1}, "hanging": {Hang: true}} {
@@ -91,10 +104,7 @@ func TestKMSOutage(t *testing.T) {
 			kms, url := startKMS(t)
 			o := harness.Options{Server: server(t, servers.MariaDB), Database: "outage_" + strings.ReplaceAll(name, " ", "_"), KMS: url}
 			first := startProxy(t, o)
-			exec(t, app(t, first), insertCase("a", 1, "Ann"), insertCase("b", 2, "Bob"))
-			p := restarted(t, first, o)
-			c := app(t, p)
-			query(t, c, selectFirst("a"))
+			_, c := withUncached(t, first, o)
 			kms.Set(outage)
 			if got := query(t, c, selectFirst("a")).Rows[0][0].Data; got != "Ann" {
 				t.Errorf("a cached owner reads %q", got)
@@ -120,10 +130,7 @@ func TestKMSRevocation(t *testing.T) {
 	kms, url := startKMS(t)
 	o := harness.Options{Server: server(t, servers.MariaDB), Database: "revoked", KMS: url}
 	first := startProxy(t, o)
-	exec(t, app(t, first), insertCase("a", 1, "Ann"), insertCase("b", 2, "Bob"))
-	p := restarted(t, first, o)
-	c := app(t, p)
-	query(t, c, selectFirst("a"))
+	_, c := withUncached(t, first, o)
 	kms.Set(kmsemu.Faults{Deny: true})
 	fault(t, "an owner who is not cached", queryError(t, c, selectFirst("b")))
 	waitUntil(t, "the cached owner is refused", func() bool {
