@@ -92,7 +92,7 @@ func (p *planner) identify(t *catalog.Table, info *catalog.TableInfo, g *target,
 		p.refuse(t, g.config.Name, "the configuration gives it the id %q, but its values are sealed under %q; an id never changes: set `id: %s`", g.config.ID, old.ID, old.ID)
 		return false
 	case g.info.Binary() && !known:
-		p.refuse(t, g.config.Name, "it is %s already and %s does not tell what it was; restore that table's row for it, or change the column back to its original type", g.info.Type, catalog.MetadataTable)
+		p.refuse(t, g.config.Name, "it is %s already and %s does not tell what it was; %s", g.info.Type, catalog.MetadataTable, p.remember(info, g.config.ID))
 		return false
 	case g.info.Binary(), known && underway(g.info, &old):
 		g.meta, g.recorded = old, true
@@ -103,6 +103,16 @@ func (p *planner) identify(t *catalog.Table, info *catalog.TableInfo, g *target,
 		g.meta, g.recorded = old, true
 	}
 	return true
+}
+
+// remember tells how to mend lost metadata.
+func (p *planner) remember(info *catalog.TableInfo, id string) string {
+	schema, table, renamed := p.found.Renamed(id)
+	if !renamed {
+		return "restore that table's row for it, or change the column back to its original type"
+	}
+	return fmt.Sprintf("if %s.%s was renamed, tell so: UPDATE %s.%s SET table_schema = %s, table_name = %s WHERE table_schema = %s AND table_name = %s",
+		schema, table, catalog.QuoteName(p.plan.Database), catalog.MetadataTable, quote(info.Schema), quote(info.Name), quote(schema), quote(table))
 }
 
 // underway tells that an interrupted run left the column between its two changes.

@@ -77,6 +77,7 @@ func (d *Database) Snapshot(tables []Table) *Snapshot {
 	for i := range tables {
 		b.addProtected(&tables[i])
 	}
+	b.addForgotten(tables)
 	b.addOpaque(tables)
 	b.warn(tables)
 	return &Snapshot{Schema: b.schema, Problems: b.problems, Warnings: b.warnings, print: d.print}

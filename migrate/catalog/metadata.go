@@ -1,8 +1,11 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -77,6 +80,23 @@ func metadataOf(v row) (Metadata, error) {
 		m.Default = &v[12].String
 	}
 	return m, nil
+}
+
+// recorded lists the columns of the metadata table in order.
+func (d *Database) recorded() []MetadataKey {
+	return slices.SortedFunc(maps.Keys(d.Metadata), func(a, b MetadataKey) int {
+		return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column))
+	})
+}
+
+// Renamed finds the table that a recorded column id was in, when that table is gone: then it was probably renamed.
+func (d *Database) Renamed(id string) (schema, table string, found bool) {
+	for _, key := range d.recorded() {
+		if d.Metadata[key].ID == id && d.Table(key.Schema, key.Table) == nil {
+			return key.Schema, key.Table, true
+		}
+	}
+	return "", "", false
 }
 
 // QuoteName quotes a name for SQL.

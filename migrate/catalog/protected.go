@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 
 	"phiproxy/crypto/envelope"
@@ -12,12 +13,18 @@ const apply = "run `phiproxy schema apply`"
 
 // addProtected marks one configured table, or takes it out of reach when it is not as it must be.
 func (b *builder) addProtected(t *Table) {
-	key, before := b.schema.Key(t.Schema, t.Name), len(b.problems)
-	b.protect(t, key)
+	before := len(b.problems)
+	b.protect(t, b.schema.Key(t.Schema, t.Name))
 	if len(b.problems) > before {
-		delete(b.schema.Tables, key)
-		b.schema.Opaque[key] = "the table is not ready: " + b.problems[before].Text
+		b.hide(t)
 	}
+}
+
+// hide takes a table that has a problem out of reach.
+func (b *builder) hide(t *Table) {
+	key := b.schema.Key(t.Schema, t.Name)
+	delete(b.schema.Tables, key)
+	b.schema.Opaque[key] = "the table is not ready: " + b.problems[len(b.problems)-1].Text
 }
 
 func (b *builder) protect(t *Table, key string) {
@@ -90,6 +97,44 @@ func (f *ForeignKey) OwnerProblem(owner string) string {
 }
 
 func keeps(rule string) bool { return rule == "RESTRICT" || rule == "NO ACTION" || rule == "" }
+
+// addForgotten takes tables out of reach that hold sealed values of columns which the configuration does not name: clients
+// would write plaintext beside them.
+func (b *builder) addForgotten(tables []Table) {
+	for _, key := range b.db.recorded() {
+		meta, info := b.db.Metadata[key], b.db.Table(key.Schema, key.Table)
+		if info == nil {
+			continue
+		}
+		at := info.Column(key.Column)
+		if at < 0 || !info.Columns[at].Binary() {
+			continue
+		}
+		t := b.configured(tables, info)
+		switch {
+		case t == nil:
+			b.schema.Opaque[b.schema.Key(info.Schema, info.Name)] = "it has sealed values, but the configuration does not name it"
+			delete(b.schema.Tables, b.schema.Key(info.Schema, info.Name))
+			b.warning(info.Schema, info.Name, "%s says that %s is protected, but the configuration does not name the table; statements that name it are refused", MetadataTable, key.Column)
+		case !t.has(key.Column):
+			b.problem(t, key.Column, "the column is recorded as protected (id %q), but the configuration does not name it; add it, or its values stay sealed and new ones would not be", meta.ID)
+			b.hide(t)
+		}
+	}
+}
+
+func (b *builder) configured(tables []Table, info *TableInfo) *Table {
+	for i := range tables {
+		if b.db.Server.same(tables[i].Schema, info.Schema) && b.db.Server.same(tables[i].Name, info.Name) {
+			return &tables[i]
+		}
+	}
+	return nil
+}
+
+func (t *Table) has(column string) bool {
+	return slices.ContainsFunc(t.Columns, func(c Column) bool { return strings.EqualFold(c.Name, column) })
+}
 
 // protectColumn checks one column and gives it its logical type.
 func (b *builder) protectColumn(t *Table, c *Column, info *TableInfo, out *rewrite.Table) {
