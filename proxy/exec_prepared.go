@@ -238,7 +238,7 @@ func (w *writer) sealParam(c rewrite.Cell) (packet.Param, error) {
 	case len(plain) == 0:
 		return blob, nil
 	}
-	owner, err := w.ownerOf(c.Owner)
+	owner, err := w.ownerOf(c.Table, c.Owner)
 	if err != nil {
 		return blob, err
 	}

@@ -63,7 +63,7 @@ func (w *writer) seal(dst []byte, c rewrite.Cell) ([]byte, error) {
 	case null || len(plain) == 0:
 		return append(dst, emptyLiteral(null)...), nil
 	}
-	owner, err := w.ownerOf(c.Owner)
+	owner, err := w.ownerOf(c.Table, c.Owner)
 	if err != nil {
 		return dst, err
 	}
@@ -177,8 +177,10 @@ func (w *writer) problemText(p *logical.Problem, t *rewrite.Table, column string
 	return fmt.Sprintf("%s for column '%s' at row %d", p.Text, column, row)
 }
 
-// ownerOf returns the owner id that the statement names, as the server will store it; nil for NULL or none.
-func (w *writer) ownerOf(l rewrite.Literal) ([]byte, error) {
+// ownerOf returns the owner id that the statement names, as the server will store it in the table's owner column; nil for
+// NULL or none. An id that would be stored in another form (cut off, padded, rounded, converted) is refused: its values
+// would be sealed for somebody who is not the row's owner.
+func (w *writer) ownerOf(t *rewrite.Table, l rewrite.Literal) ([]byte, error) {
 	if l.Kind == token.None || l.Kind == token.Default || w.isNull(l) {
 		return nil, nil
 	}
@@ -186,13 +188,19 @@ func (w *writer) ownerOf(l rewrite.Literal) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	column := &t.Columns[t.Owner]
 	switch v.Kind {
 	case logical.String:
-		return v.Bytes, nil
+		if column.StoresText(v.Bytes) {
+			return v.Bytes, nil
+		}
 	case logical.Int:
-		return canonicalInt(v.Bytes)
+		owner, err := canonicalInt(v.Bytes)
+		if err != nil || column.StoresInt(owner) {
+			return owner, err
+		}
 	}
-	return nil, fault.OwnerForm.With("owner value")
+	return nil, fault.OwnerForm.With("owner of %s.%s", t.Schema, t.Name)
 }
 
 // canonicalInt takes plus signs and leading zeros off.
@@ -266,6 +274,6 @@ func (w *writer) newOwner(st *rewrite.Statement, old []byte) (owner []byte, move
 	if !assigned {
 		return old, false, nil
 	}
-	owner, err = w.ownerOf(l)
+	owner, err = w.ownerOf(st.Target(), l)
 	return owner, !sameOwner(owner, old), err
 }

@@ -57,7 +57,7 @@ func (u *upsert) read() error {
 
 // seal is the rewrite.SealFunc of an upsert.
 func (u *upsert) seal(dst []byte, c rewrite.Cell) ([]byte, error) {
-	owner, err := u.w.ownerOf(c.Owner)
+	owner, err := u.w.ownerOf(c.Table, c.Owner)
 	if err != nil {
 		return dst, err
 	}
