@@ -84,16 +84,15 @@ func readName(t *testing.T, p *harness.Proxy, id, want string) {
 	}
 }
 
-// withUncached is a second proxy, and a session of it, that has the key of case a's owner in memory and not that of case
-// b's, which was made after it started.
-func withUncached(t *testing.T, first *harness.Proxy, o harness.Options) (*harness.Proxy, *client.Conn) {
+// withUncached is a session of a second proxy, which has the key of case a's owner in memory and not that of case b's, made
+// after it started.
+func withUncached(t *testing.T, first *harness.Proxy, o harness.Options) *client.Conn {
 	t.Helper()
 	exec(t, app(t, first), insertCase("a", 1, "Ann"))
-	p := restarted(t, first, o)
-	c := app(t, p)
+	c := app(t, restarted(t, first, o))
 	query(t, c, selectFirst("a"))
 	exec(t, app(t, first), insertCase("b", 2, "Bob"))
-	return p, c
+	return c
 }
 
 // An outage of the key service stops owners whose keys are not in memory, and nobody else; it ends by itself.
@@ -104,7 +103,7 @@ func TestKMSOutage(t *testing.T) {
 			kms, url := startKMS(t)
 			o := harness.Options{Server: server(t, servers.MariaDB), Database: "outage_" + strings.ReplaceAll(name, " ", "_"), KMS: url}
 			first := startProxy(t, o)
-			_, c := withUncached(t, first, o)
+			c := withUncached(t, first, o)
 			kms.Set(outage)
 			if got := query(t, c, selectFirst("a")).Rows[0][0].Data; got != "Ann" {
 				t.Errorf("a cached owner reads %q", got)
@@ -130,7 +129,7 @@ func TestKMSRevocation(t *testing.T) {
 	kms, url := startKMS(t)
 	o := harness.Options{Server: server(t, servers.MariaDB), Database: "revoked", KMS: url}
 	first := startProxy(t, o)
-	_, c := withUncached(t, first, o)
+	c := withUncached(t, first, o)
 	kms.Set(kmsemu.Faults{Deny: true})
 	fault(t, "an owner who is not cached", queryError(t, c, selectFirst("b")))
 	waitUntil(t, "the cached owner is refused", func() bool {
