@@ -1,6 +1,9 @@
 package proxy
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // effect is what a relayed statement may change besides rows. It is judged by the statement's first word: what is not
 // known to be neutral has every effect.
@@ -25,10 +28,31 @@ func effectOf(sql []byte) effect {
 		if plainBegin(rest) {
 			return 0
 		}
-	case "SET", "USE":
+	case "SET", "USE", "DO", "CALL", "PREPARE", "EXECUTE", "DEALLOCATE", "XA", "FLUSH", "LOAD", "HANDLER":
+		// A routine or prepared text that names a protected table, or builds SQL at run time, is not relayed; what others do
+		// to the schema concerns no plan.
 		return changesSession
+	case "":
+		if commentedSet(rest) {
+			return changesSession
+		}
 	}
 	return changesSession | changesSchema
+}
+
+// commentedSet reports whether a statement is one executable comment with a SET in it, of which a dump has many. Whether
+// the server runs it does not matter here.
+func commentedSet(sql []byte) bool {
+	inner, ok := bytes.CutPrefix(sql, []byte("/*!"))
+	if !ok {
+		return false
+	}
+	inner, tail, ok := bytes.Cut(inner, []byte("*/"))
+	if !ok || len(bytes.Trim(tail, " \t\r\n;")) > 0 {
+		return false
+	}
+	word, _ := firstWord(bytes.TrimLeft(inner, "0123456789"))
+	return strings.EqualFold(string(word), "SET")
 }
 
 // plainBegin tells BEGIN [WORK] from MariaDB's BEGIN NOT ATOMIC, which holds any statements.
