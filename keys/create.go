@@ -8,6 +8,9 @@ import (
 
 // firstKey makes the owner's first key (or, when his current row was deleted, the next), unless somebody was faster.
 func (r *Ring) firstKey(ctx context.Context, owner string) (*OwnerKeys, error) {
+	if e := r.cache.get(owner); e != nil && time.Now().Before(e.fresh) && e.keys != nil && e.keys.Current() != nil {
+		return e.keys, nil // made by a flight that ended a moment ago
+	}
 	rec, err := r.opt.Store.Load(ctx, owner)
 	if err != nil && !errors.Is(err, ErrNoKey) {
 		return nil, err
