@@ -65,10 +65,10 @@ func (r *Ring) generateInto(ctx context.Context, owner string, v *Version) error
 	return nil
 }
 
-// reload loads the owner anew, whatever is cached and whatever loads are under way.
+// reload loads the owner anew, whatever is cached and whatever loads are under way; questions asked from now on share it.
 func (r *Ring) reload(ctx context.Context, owner string) (*OwnerKeys, error) {
 	r.forget(owner, "version")
-	k, err := r.load(ctx, owner, time.Time{})
+	k, err := r.read(ctx, owner)
 	if err == nil && k.Current() == nil {
 		return nil, fail(ErrNoKey, "write")
 	}

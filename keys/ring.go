@@ -113,6 +113,10 @@ func (r *Ring) ForRead(ctx context.Context, owner string) (*OwnerKeys, error) {
 	if err := validOwner(owner); err != nil {
 		return nil, err
 	}
+	return r.read(ctx, owner)
+}
+
+func (r *Ring) read(ctx context.Context, owner string) (*OwnerKeys, error) {
 	return r.fly(ctx, "r", owner, func(ctx context.Context) (*OwnerKeys, error) {
 		return r.load(ctx, owner, time.Time{})
 	})
