@@ -69,6 +69,9 @@ func (w *checker) enter(n ast.Node) (skip bool, err *fault.Error) {
 	case *ast.AggregateFuncExpr:
 		return w.aggregate(n)
 	case *ast.DefaultExpr:
+		if n.Name == nil { // DEFAULT alone, as the value of a column
+			return true, nil
+		}
 		o, err := w.r.resolve(w.r.reference(n.Name), w.sc, w.aliases)
 		if err == nil && o.kind != plain {
 			err = fault.Expression.With("DEFAULT(column)")

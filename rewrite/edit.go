@@ -13,6 +13,10 @@ type text struct {
 	s    *Statement
 	dst  []byte
 	last int // offset in the client's text behind what was copied
+
+	// template keeps the client's parameters where something else is put in their place, so that the backend counts as
+	// many as the client; kept tells that one was.
+	template, kept bool
 }
 
 // replace copies up to token at and leaves the tokens [at, end) out; what belongs in their place is appended to dst next.
@@ -26,8 +30,25 @@ func (t *text) replace(at, end int) {
 }
 
 func (t *text) apply(e edit) {
+	if t.keeps(e.at, e.end) {
+		return
+	}
 	t.replace(e.at, e.end)
 	t.dst = append(t.dst, e.text...)
+}
+
+// keeps reports whether the tokens [at, end) stay as they are because of a parameter among them.
+func (t *text) keeps(at, end int) bool {
+	if !t.template {
+		return false
+	}
+	for _, tok := range t.s.Tokens[at:end] {
+		if tok.Kind == token.Param {
+			t.kept = true
+			return true
+		}
+	}
+	return false
 }
 
 // rest copies what is left.
@@ -39,7 +60,10 @@ func (t *text) rest() []byte {
 // Text appends the text for the backend to dst. seal is asked for every client value bound for a protected column, in
 // the order of the text.
 func (s *Statement) Text(dst []byte, seal SealFunc) ([]byte, error) {
-	t := &text{s: s, dst: dst}
+	return s.render(&text{s: s, dst: dst}, seal)
+}
+
+func (s *Statement) render(t *text, seal SealFunc) ([]byte, error) {
 	switch {
 	case s.write == nil:
 		for _, e := range s.edits {
@@ -55,19 +79,15 @@ func (s *Statement) Text(dst []byte, seal SealFunc) ([]byte, error) {
 // Template appends the text that COM_STMT_PREPARE sends: no client value bound for a protected column is in it. textOnly
 // tells that it cannot be executed as it is, because such values, or values that the proxy sets, stand in the text.
 func (s *Statement) Template(dst []byte) (out []byte, textOnly bool) {
-	if s.write == nil {
-		out, _ = s.Text(dst, nil)
-		return out, false
-	}
-	textOnly = s.Verdict == Lookup || s.write.flagParam(s)
-	out, _ = s.Text(dst, func(dst []byte, c Cell) ([]byte, error) {
+	t := &text{s: s, dst: dst, template: true}
+	out, _ = s.render(t, func(dst []byte, c Cell) ([]byte, error) {
 		if c.Value.Kind == token.Param {
 			return append(dst, '?'), nil
 		}
 		textOnly = true
 		return append(dst, "NULL"...), nil
 	})
-	return out, textOnly
+	return out, textOnly || t.kept || s.write != nil && s.Verdict == Lookup
 }
 
 // span is a range of tokens [from, to).
@@ -80,6 +100,9 @@ func (s *Statement) literal(v span) (l Literal, ok bool) {
 	case 1:
 		return s.single(v.from)
 	case 2:
+		if t.Is(s.SQL, "_BINARY") && s.Tokens[v.from+1].Kind == token.Hex {
+			return s.single(v.from + 1) // a hexadecimal literal is a binary string by itself
+		}
 		if !t.IsOp(s.SQL, "-") && !t.IsOp(s.SQL, "+") {
 			return Literal{}, false
 		}

@@ -20,6 +20,7 @@ const (
 	markBinary
 	markTuples
 	markEnd
+	markGlued
 )
 
 // shapeKey appends the key of a statement's shape to dst.
@@ -38,6 +39,9 @@ func shapeKey(dst []byte, st State, sql []byte, toks []token.Token) []byte {
 		}
 		t := toks[i]
 		dst = append(dst, 0)
+		if glueMatters(sql, toks, i) {
+			dst = append(dst, markGlued)
+		}
 		switch t.Kind {
 		case token.String:
 			dst = append(dst, markString)
@@ -57,6 +61,15 @@ func shapeKey(dst []byte, st State, sql []byte, toks []token.Token) []byte {
 		}
 	}
 	return dst
+}
+
+// glueMatters reports whether token i follows a word without a space and means something else with one: a call, the string
+// of an introducer, a qualified name.
+func glueMatters(sql []byte, toks []token.Token, i int) bool {
+	if i == 0 || toks[i-1].Kind != token.Word || toks[i-1].End != toks[i].Start {
+		return false
+	}
+	return toks[i].Kind == token.String || toks[i].IsOp(sql, "(") || toks[i].IsOp(sql, ".")
 }
 
 // inPositions follows whether numbers are column positions: from BY to the clause behind it.
@@ -178,7 +191,7 @@ func simpleValue(sql []byte, t token.Token) bool {
 	case token.String, token.Int, token.Decimal, token.Float, token.Hex, token.Bit, token.Param:
 		return true
 	case token.Word:
-		return t.Is(sql, "NULL") || t.Is(sql, "DEFAULT")
+		return t.Is(sql, "NULL") || t.Is(sql, "DEFAULT") || t.Is(sql, "TRUE") || t.Is(sql, "FALSE")
 	}
 	return false
 }

@@ -4,7 +4,6 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"phiproxy/rewrite/fault"
-	"phiproxy/rewrite/token"
 )
 
 // writeKind is what a statement does with the rows it names.
@@ -184,6 +183,3 @@ func planDelete(u *unit) (*Plan, *fault.Error) {
 	}
 	return r.finish(nil, "")
 }
-
-// isParam reports whether a span is one parameter.
-func (u *unit) isParam(v span) bool { return v.to == v.from+1 && u.toks[v.from].Kind == token.Param }

@@ -21,10 +21,10 @@ type insertPlan struct {
 	addFlag bool // the flag column is added to every tuple
 
 	// updates are the literals that ON DUPLICATE KEY UPDATE assigns to protected columns.
-	updates     []updateCell
-	setsOwner   bool // it assigns the owner column from VALUES
-	setsAll     bool // it assigns every protected column
-	setsKeys    bool // it may give a row other unique keys than those it was found by
+	updates   []updateCell
+	setsOwner bool // it assigns the owner column from VALUES
+	setsAll   bool // it assigns every protected column
+	setsKeys  bool // it may give a row other unique keys than those it was found by
 
 	mode token.Mode // how literals read
 }
@@ -530,20 +530,6 @@ func (s *Statement) InsertOwnerAssigned() bool { return s.write.insert.setsOwner
 // AssignsAllProtected reports whether ON DUPLICATE KEY UPDATE sets every protected column.
 func (s *Statement) AssignsAllProtected() bool { return s.write.insert.setsAll }
 
-// flagParam reports whether the client binds a parameter for the flag column, whose value is not his to choose.
-func (w *writePlan) flagParam(s *Statement) bool {
-	found := false
-	if w.kind != updates && w.insert.flag >= 0 {
-		s.eachTuple(func(_ int, values []span) {
-			v := values[w.insert.flag]
-			for i := v.from; i < v.to; i++ {
-				found = found || s.Tokens[i].Kind == token.Param
-			}
-		})
-	}
-	return found
-}
-
 // Cells calls f with every client value bound for a protected column, in the order of the text.
 func (s *Statement) Cells(f func(Cell)) {
 	if s.write == nil || s.write.kind == updates {
@@ -611,8 +597,7 @@ func (s *Statement) tupleText(t *text, seal SealFunc, row int, values []span, ed
 		}
 		switch s.write.table.role(in.columns[i]) {
 		case flags:
-			t.replace(v.from, v.to)
-			t.dst = append(t.dst, '1')
+			t.apply(edit{at: v.from, end: v.to, text: "1"})
 		case protects:
 			l, ok := s.literal(v)
 			if !ok {

@@ -36,6 +36,8 @@ func TestInsertText(t *testing.T) {
 			"INSERT INTO cases (case_id, user_id, patient_first, `phi_encrypted`) VALUES ('c', 'u', DEFAULT, 1)"},
 		{"INSERT INTO cases (case_id, user_id) VALUES ('c', 'u') ON DUPLICATE KEY UPDATE case_status = 3",
 			"INSERT INTO cases (case_id, user_id, `phi_encrypted`) VALUES ('c', 'u', 1) ON DUPLICATE KEY UPDATE case_status = 3"},
+		{"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('c', 5, _binary x'4A6F'), ('d', -5, TRUE)",
+			"INSERT INTO cases (case_id, user_id, patient_first, `phi_encrypted`) VALUES ('c', 5, S(patient_first,0,7,5), 1), ('d', -5, S(patient_first,1,1,-5), 1)"},
 		{"INSERT INTO visits VALUES (1,2,'u','n','1990-01-01')",
 			"INSERT INTO visits VALUES (1,2,'u',S(note,0,3,'u'),S(born,0,12,'u'))"},
 	} {
@@ -177,6 +179,15 @@ func TestRefusedWrites(t *testing.T) {
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u','x') ON DUPLICATE KEY UPDATE demo_file = VALUES(patient_first)", fault.Expression},
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u','x') ON DUPLICATE KEY UPDATE user_id = 'b'", fault.OwnerMove},
 		{"INSERT INTO cases (case_id,user_id) VALUES ('c','u') RETURNING patient_first", fault.Returning},
+		{"INSERT INTO cases (case_id,user_id) VALUES ('c','u') ON DUPLICATE KEY UPDATE user_id = VALUES(user_id)", fault.OwnerMove},
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',_binary'b')", fault.ValueForm},
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c',0x75,'b')", fault.OwnerForm},
+		{"REPLACE INTO cases (case_id,user_id,patient_first) SELECT 'c','u','John'", fault.Copy},
+		{"UPDATE cases SET patient_first = 'a' WHERE (@n := @n + 1) < 3", fault.RunsTwice},
+		{"UPDATE cases SET patient_first = 'a' ORDER BY (@n := @n + 1) LIMIT 1", fault.RunsTwice},
+		{"UPDATE cases SET user_id = CONCAT('a','b')", fault.OwnerForm},
+		{"UPDATE cases SET user_id = DEFAULT", fault.OwnerForm},
+		{"WITH x AS (SELECT 1 AS k) UPDATE cases c, x SET c.patient_first = 'a' WHERE c.case_status = x.k", fault.MultiTable},
 		{"UPDATE cases SET patient_first = UPPER(patient_first)", fault.ValueForm},
 		{"UPDATE cases SET patient_first = patient_last", fault.ValueForm},
 		{"UPDATE cases SET demo_file = patient_last", fault.Expression},
@@ -190,6 +201,86 @@ func TestRefusedWrites(t *testing.T) {
 		_, f := planOf(t, MySQL, c.sql)
 		if f == nil || f.Fault != c.want {
 			t.Errorf("%s: got %v, want %s", c.sql, f, c.want.ID)
+		}
+	}
+}
+
+// The statement is refused when its rows are looked for: the plan is the same for other values.
+func TestRefusedProbes(t *testing.T) {
+	const insert = "INSERT INTO cases (case_id,user_id,patient_first) VALUES "
+	const update = " ON DUPLICATE KEY UPDATE patient_first = VALUES(patient_first)"
+	for _, c := range []struct {
+		sql  string
+		want *fault.Fault
+	}{
+		{insert + "('c','u','x'),('C ','u','y')" + update, fault.SeveralRows},
+		{insert + "('c','u','x'),('d\\t','u','y')" + update, fault.SeveralRows},
+		{insert + "('c','u','x'),('d','u','y') ON DUPLICATE KEY UPDATE patient_first = 'z'", fault.SeveralRows},
+		{insert + "('c','u','x'),('d','u','y')" + update + ", case_id = CONCAT(case_id,'x')", fault.SeveralRows},
+		{insert + "('" + strings.Repeat("c", 101) + "','u','x')" + update, fault.UniqueKey},
+		{insert + "(1.5,'u','x')" + update, fault.UniqueKey},
+		{insert + "(0x41,'u','x')" + update, fault.UniqueKey},
+		{insert + "(NULL,'u','x')" + update, fault.UniqueKey},
+		{insert + "(DEFAULT,'u','x')" + update, fault.UniqueKey},
+		{insert + "(UPPER('a'),'u','x')" + update, fault.UniqueKey},
+		{"INSERT INTO cases (user_id,patient_first) VALUES ('u','x')" + update, fault.UniqueKey},
+		{"REPLACE INTO visits (clinic, visit, user_id, note, born) VALUES ('1x',2,'u','n','1990-01-01')", fault.UniqueKey},
+		{insert + "('c','u',DEFAULT)" + update + ", user_id = VALUES(user_id)", fault.OwnerMove},
+	} {
+		s, f := planOf(t, MySQL, c.sql)
+		if f != nil {
+			t.Errorf("%s: %v", c.sql, f)
+			continue
+		}
+		_, err := s.Probes()
+		if f, ok := err.(*fault.Error); !ok || f.Fault != c.want {
+			t.Errorf("%s: got %v, want %s", c.sql, err, c.want.ID)
+		}
+	}
+}
+
+// Keys are looked for in the form in which they will be stored.
+func TestProbeKeys(t *testing.T) {
+	for _, c := range []struct{ sql, want string }{
+		{"REPLACE INTO cases (case_id,user_id,patient_first) VALUES (007,'u','x')", "(`case_id` = '7')"},
+		{"REPLACE INTO cases (case_id,user_id,patient_first) VALUES (\"a''b\",'u','x')", "(`case_id` = \"a''b\")"},
+		{"REPLACE INTO visits (clinic, visit, user_id, note, born) VALUES ('12',+02,'u','n','1990-01-01')", "(`clinic` = 12 AND `visit` = 2)"},
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u','x') AS new(a,b,d) ON DUPLICATE KEY UPDATE case_id = new.a, patient_first = new.d", "(`case_id` = 'c')"},
+	} {
+		s, f := planOf(t, MySQL, c.sql)
+		if f != nil {
+			t.Errorf("%s: %v", c.sql, f)
+			continue
+		}
+		probes, err := s.Probes()
+		if err != nil || len(probes) != 1 || !strings.HasSuffix(string(probes[0].SQL), " WHERE "+c.want+" FOR UPDATE") {
+			t.Errorf("%s: %+v, %v", c.sql, probes, err)
+		}
+	}
+}
+
+// A prepared text has as many parameters as the client's, and nothing of his for a protected column.
+func TestTemplate(t *testing.T) {
+	p := NewPlanner(appSchema(MySQL), 64)
+	for _, c := range []struct {
+		sql, want string
+		textOnly  bool
+	}{
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES (?,?,?)", "INSERT INTO cases (case_id,user_id,patient_first, `phi_encrypted`) VALUES (?,?,?, 1)", false},
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES (?,?,'Jo')", "INSERT INTO cases (case_id,user_id,patient_first, `phi_encrypted`) VALUES (?,?,NULL, 1)", true},
+		{"INSERT INTO cases (case_id,user_id,phi_encrypted,patient_first) VALUES (?,?,?,?)", "INSERT INTO cases (case_id,user_id,phi_encrypted,patient_first) VALUES (?,?,?,?)", true},
+		{"UPDATE cases SET patient_first = ?, phi_encrypted = ? WHERE case_id = ?", "UPDATE cases SET patient_first = ?, phi_encrypted = ? WHERE case_id = ?", true},
+		{"UPDATE cases SET phi_encrypted = ? WHERE case_id = ?", "UPDATE cases SET phi_encrypted = ? WHERE case_id = ?", true},
+		{"UPDATE cases SET patient_first = 'Jo' WHERE case_id = ?", "UPDATE cases SET patient_first = NULL WHERE case_id = ?", true},
+		{"REPLACE INTO cases (case_id,user_id,patient_first) VALUES (?,?,?)", "REPLACE INTO cases (case_id,user_id,patient_first, `phi_encrypted`) VALUES (?,?,?, 1)", true},
+	} {
+		s, f := p.Plan(State{Database: "app", Prepared: true}, []byte(c.sql))
+		if f != nil {
+			t.Errorf("%s: %v", c.sql, f)
+			continue
+		}
+		if got, textOnly := s.Template(nil); string(got) != c.want || textOnly != c.textOnly {
+			t.Errorf("%s: %v\ngot  %s\nwant %s", c.sql, textOnly, got, c.want)
 		}
 	}
 }

@@ -167,6 +167,9 @@ func (up *updating) lookup() (*Plan, *fault.Error) {
 	if err := keyTypes(up.w.table); err != nil {
 		return nil, err
 	}
+	if p := &up.w.update; up.assigns(p.where) || up.assigns(p.tail) {
+		return nil, fault.RunsTwice.With("UPDATE")
+	}
 	if err := up.r.accounted(); err != nil {
 		return nil, err
 	}
@@ -175,6 +178,15 @@ func (up *updating) lookup() (*Plan, *fault.Error) {
 		p.Touches = append(p.Touches, Touch{Table: up.w.table, Column: wc.Column, Write: true})
 	}
 	return p, nil
+}
+
+func (up *updating) assigns(v span) bool {
+	for i := v.from; i < v.to; i++ {
+		if up.u.op(i, ":=") {
+			return true
+		}
+	}
+	return false
 }
 
 // keyTypes refuses tables whose rows cannot be named by the text of their primary key.

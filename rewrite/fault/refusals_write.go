@@ -15,6 +15,7 @@ var (
 	Copy         = refusal("PHI-1160", "INSERT ... SELECT can fill a protected column only from the same protected column of a protected table, together with the owner, and nowhere else")
 	TwiceSet     = refusal("PHI-1161", "a protected column or the owner is assigned twice")
 	SelfAssigned = refusal("PHI-1162", "ON DUPLICATE KEY UPDATE can set a protected column only to VALUES(column), to the new row's column, or to a literal in a statement of one row")
+	RunsTwice    = refusal("PHI-1166", "a condition that assigns a variable would run twice, once to find the rows and once to change them; assign the variable in a statement of its own")
 	Returning    = refusal("PHI-1163", "RETURNING cannot be used when writing to a protected table; select the row afterwards")
 )
 

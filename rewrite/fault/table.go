@@ -9,7 +9,7 @@ func Table() []*Fault {
 		Statement, Ambiguous, NullDate, Star, Position, Natural, Unnamed,
 
 		ValueForm, OwnerForm, NoOwner, OwnerMove, SeveralRows, TooManyRows, UniqueKey, MultiTable, KeyType, KeyAssigned, Copy,
-		TwiceSet, SelfAssigned, Returning, ColumnCount,
+		TwiceSet, SelfAssigned, RunsTwice, Returning, ColumnCount,
 
 		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare,
 
