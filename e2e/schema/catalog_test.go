@@ -2,8 +2,11 @@ package schema_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,6 +197,35 @@ func TestWatcher(t *testing.T) {
 		}
 		cancel()
 		<-done
+	})
+}
+
+// TestManyRefreshes: sessions that ask at the same time share looks, and each sees what it changed before.
+func TestManyRefreshes(t *testing.T) {
+	each(t, real, func(t *testing.T, f *fixture) {
+		var looks atomic.Int64
+		w := catalog.NewWatcher(f.db, f.ready(), catalog.Options{OnChange: func(*catalog.Snapshot) { looks.Add(1) }})
+		const sessions = 20
+		var group sync.WaitGroup
+		for i := range sessions {
+			group.Go(func() {
+				name := fmt.Sprintf("made%d", i)
+				f.exec("CREATE TABLE " + name + " (a INT)")
+				s, err := w.Refresh(context.Background())
+				if err != nil || find(s, f.name, name) == nil {
+					t.Errorf("%s is not seen, %v", name, err)
+				}
+			})
+		}
+		group.Wait()
+		if looks.Load() > sessions {
+			t.Errorf("%d looks", looks.Load())
+		}
+		cancelled, cancel := context.WithCancel(context.Background())
+		cancel()
+		if _, err := w.Refresh(cancelled); !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that gave up got %v", err)
+		}
 	})
 }
 

@@ -24,8 +24,20 @@ type Watcher struct {
 	options Options
 	current atomic.Pointer[Snapshot]
 
-	mu sync.Mutex // held while reading and publishing
+	reading sync.Mutex // held while reading and publishing
+	mu      sync.Mutex // guards next
+	next    *look      // the look that has not started yet, for everybody who asks meanwhile
 }
+
+// look is one reading of the database that several callers wait for.
+type look struct {
+	done     chan struct{}
+	snapshot *Snapshot
+	err      error
+}
+
+// lookTimeout bounds one look, which goes on when a caller gives up, for the sake of the others.
+const lookTimeout = 30 * time.Second
 
 // NewWatcher makes a watcher. It knows nothing before the first Refresh.
 func NewWatcher(db *sql.DB, tables []Table, o Options) *Watcher {
@@ -47,10 +59,37 @@ func (w *Watcher) Schema() *rewrite.Schema {
 }
 
 // Refresh reads the database and publishes what it found if anything changed. The read starts after the call, so a
-// change that was made before it is seen.
+// change that was made before it is seen. Calls that come while a read is going on share the next one.
 func (w *Watcher) Refresh(ctx context.Context) (*Snapshot, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	l := w.next
+	if l == nil {
+		l = &look{done: make(chan struct{})}
+		w.next = l
+		go w.run(context.WithoutCancel(ctx), l)
+	}
+	w.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.snapshot, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (w *Watcher) run(ctx context.Context, l *look) {
+	defer close(l.done)
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	w.mu.Lock()
+	w.next = nil // who asks from now on needs another look
+	w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	l.snapshot, l.err = w.read(ctx)
+}
+
+func (w *Watcher) read(ctx context.Context) (*Snapshot, error) {
 	next, err := Load(ctx, w.db, w.tables)
 	if err != nil {
 		return nil, err
