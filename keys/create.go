@@ -3,13 +3,13 @@ package keys
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // firstKey makes the owner's first key (or, when his current row was deleted, the next), unless somebody was faster.
 func (r *Ring) firstKey(ctx context.Context, owner string) (*OwnerKeys, error) {
-	if e := r.cache.get(owner); e != nil && time.Now().Before(e.fresh) && e.keys != nil && e.keys.Current() != nil {
-		return e.keys, nil // made by a flight that ended a moment ago
+	k, err := r.read(ctx, owner) // a flight like this one may have ended a moment ago
+	if !lacksKey(k, err) {
+		return k, err
 	}
 	rec, err := r.opt.Store.Load(ctx, owner)
 	if err != nil && !errors.Is(err, ErrNoKey) {
@@ -20,7 +20,15 @@ func (r *Ring) firstKey(ctx context.Context, owner string) (*OwnerKeys, error) {
 			return nil, err
 		}
 	}
-	return r.reload(ctx, owner)
+	if k, err = r.read(ctx, owner); !lacksKey(k, err) {
+		return k, err
+	}
+	return r.reload(ctx, owner) // that answer was from before the creation
+}
+
+// lacksKey reports that an owner needs a key before his values can be sealed.
+func lacksKey(k *OwnerKeys, err error) bool {
+	return errors.Is(err, ErrNoKey) || err == nil && k.Current() == nil
 }
 
 // create generates and stores a version for an owner who has no current one.

@@ -126,14 +126,13 @@ func (r *Ring) read(ctx context.Context, owner string) (*OwnerKeys, error) {
 // ErrInactive when an administrator closed his key for writing.
 func (r *Ring) ForWrite(ctx context.Context, owner string) (*OwnerKeys, error) {
 	k, err := r.ForRead(ctx, owner)
-	orphan := err == nil && k.Current() == nil
-	switch {
-	case err == nil && !orphan && !k.active:
-		return nil, fail(ErrInactive, "write")
-	case err == nil && !orphan:
-		return k, nil
-	case !orphan && !errors.Is(err, ErrNoKey):
+	switch lacks := lacksKey(k, err); {
+	case !lacks && err != nil:
 		return nil, err
+	case !lacks && !k.active:
+		return nil, fail(ErrInactive, "write")
+	case !lacks:
+		return k, nil
 	case r.opt.NoGenerate:
 		return nil, fail(ErrNoKey, "write")
 	}

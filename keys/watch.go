@@ -10,11 +10,11 @@ import (
 
 // forget drops an owner from the cache and lets no question join a load that began before.
 func (r *Ring) forget(owner, reason string) {
-	if r.cache.del(owner) {
-		r.opt.Metrics.evictions.WithLabelValues(reason).Inc()
-	}
 	for _, kind := range []string{"r", "w", "f"} {
 		r.flights.Forget(r.flight(kind, owner))
+	}
+	if r.cache.del(owner) {
+		r.opt.Metrics.evictions.WithLabelValues(reason).Inc()
 	}
 }
 
