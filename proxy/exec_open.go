@@ -17,25 +17,29 @@ type opener struct {
 	s      *session
 	owners map[string]*openOwner
 	last   *openOwner
+	opened int // values
 }
 
 // openOwner is what opening one owner's values takes.
 type openOwner struct {
-	name     string
-	keys     *keys.OwnerKeys
-	contexts []columnContext
+	name  string
+	keys  *keys.OwnerKeys
+	boxes []columnBox
 }
 
-type columnContext struct {
-	id      string
-	context envelope.Context
+// columnBox opens one column's values under one of the owner's keys.
+type columnBox struct {
+	id  string
+	box envelope.Box
 }
 
 func (s *session) newOpener() *opener { return &opener{s: s} }
 
 // open returns the plaintext of one stored value.
 func (s *session) open(t *rewrite.Table, column int, owner, stored []byte) ([]byte, error) {
-	return s.newOpener().Open(nil, &rewrite.Output{Table: t, Column: column}, owner, stored)
+	o := s.newOpener()
+	defer o.finish()
+	return o.Open(nil, &rewrite.Output{Table: t, Column: column}, owner, stored)
 }
 
 // Open appends the plaintext of a stored value to dst.
@@ -48,30 +52,51 @@ func (o *opener) Open(dst []byte, out *rewrite.Output, owner, stored []byte) ([]
 	case owner == nil:
 		return dst, fault.Unowned.With("%s", place(out))
 	}
-	id, ok := envelope.Parse(stored)
-	if !ok {
-		return dst, fault.Tampered.With("%s: form", place(out))
-	}
 	who, err := o.owner(owner)
 	if err != nil {
 		return dst, err
 	}
+	box, err := o.box(who, out, stored)
+	if err != nil {
+		return dst, err
+	}
+	plain, err := box.Open(dst, stored)
+	if err != nil {
+		return dst, fault.Tampered.With("%s, owner %q", place(out), owner)
+	}
+	o.opened++
+	return plain, nil
+}
+
+// box finds what opens a value of the owner: nearly always the box that opened the column's value in the row before.
+func (o *opener) box(who *openOwner, out *rewrite.Output, stored []byte) (envelope.Box, error) {
+	column := out.Table.Columns[out.Column].Protected.ID
+	for i := range who.boxes {
+		if b := &who.boxes[i]; b.id == column && b.box.Holds(stored) {
+			return b.box, nil
+		}
+	}
+	id, ok := envelope.Parse(stored)
+	if !ok {
+		return envelope.Box{}, fault.Tampered.With("%s: form", place(out))
+	}
 	key := who.keys.Find(id)
 	if key == nil {
+		var err error
 		if key, err = o.lateKey(who, id); err != nil {
-			return dst, err
+			return envelope.Box{}, err
 		}
 	}
 	if key == nil {
-		return dst, fault.Foreign.With("%s, owner %q, key id %x", place(out), owner, id)
+		return envelope.Box{}, fault.Foreign.With("%s, owner %q, key id %x", place(out), who.name, id)
 	}
-	plain, err := envelope.Open(dst, key, who.context(out.Table.Columns[out.Column].Protected.ID), stored)
-	if err != nil {
-		return dst, fault.Tampered.With("%s, owner %q, key id %x", place(out), owner, id)
-	}
-	o.s.srv.cfg.Metrics.opened(1)
-	return plain, nil
+	box := envelope.NewContext(column, who.name).Box(key)
+	who.boxes = append(who.boxes, columnBox{column, box})
+	return box, nil
 }
+
+// finish reports how many values were opened.
+func (o *opener) finish() { o.s.srv.cfg.Metrics.opened(o.opened) }
 
 func place(out *rewrite.Output) string {
 	return out.Table.Schema + "." + out.Table.Name + "." + out.Table.Columns[out.Column].Name
@@ -109,7 +134,7 @@ func (o *opener) openPlain(dst []byte, out *rewrite.Output, owner, stored []byte
 	}
 	for _, key := range who.keys.All() {
 		if plain, err := envelope.OpenLegacy(dst, key, stored); err == nil {
-			o.s.srv.cfg.Metrics.opened(1)
+			o.opened++
 			return plain, nil
 		}
 	}
@@ -136,15 +161,4 @@ func (o *opener) owner(name []byte) (*openOwner, error) {
 	o.owners[who.name] = who
 	o.last = who
 	return who, nil
-}
-
-func (w *openOwner) context(columnID string) envelope.Context {
-	for i := range w.contexts {
-		if w.contexts[i].id == columnID {
-			return w.contexts[i].context
-		}
-	}
-	c := envelope.NewContext(columnID, w.name)
-	w.contexts = append(w.contexts, columnContext{columnID, c})
-	return c
 }

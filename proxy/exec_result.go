@@ -33,19 +33,21 @@ type transformer struct {
 	visible int
 	column  func(dst []byte, i int, payload []byte) ([]byte, bool, error)
 	row     func(dst, payload []byte) ([]byte, error)
+	finish  func() // after the last row
 }
 
 func (s *session) transformer(p *rewrite.Plan, binary bool) transformer {
 	if p.Show != nil {
 		show := result.NewShow(p.Show)
-		t := transformer{column: show.Column, row: show.TextRow}
+		t := transformer{column: show.Column, row: show.TextRow, finish: func() {}}
 		if binary {
 			t.row = show.BinaryRow
 		}
 		return t
 	}
-	set := result.New(s.planner.Schema(), p, s.env.Results, s.newOpener())
-	t := transformer{columns: set.Columns(), visible: set.Visible(), column: set.Column, row: set.TextRow}
+	o := s.newOpener()
+	set := result.New(s.planner.Schema(), p, s.env.Results, o)
+	t := transformer{columns: set.Columns(), visible: set.Visible(), column: set.Column, row: set.TextRow, finish: o.finish}
 	if binary {
 		t.row = set.BinaryRow
 	}
@@ -124,6 +126,7 @@ func (s *session) passDefEnd() error {
 }
 
 func (s *session) passRows(t transformer) error {
+	defer t.finish()
 	var end packet.OK
 	for {
 		p, done, err := s.nextRow(&end)

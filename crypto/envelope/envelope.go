@@ -107,7 +107,7 @@ func (k *Key) Destroy() {
 	k.seal = nil
 }
 
-// Context is where a value lives: the associated data of its envelope, prepared once for many values.
+// Context is where a value lives: the column and the owner that its envelope is bound to.
 type Context struct {
 	aad []byte // lengths and ids; the envelope's header goes in front
 }
@@ -115,7 +115,7 @@ type Context struct {
 // NewContext prepares the context of a column's values of one owner. The column id is the configured one, not the
 // column's present name.
 func NewContext(columnID, owner string) Context {
-	aad := make([]byte, headerSize, headerSize+16+len(columnID)+len(owner))
+	aad := make([]byte, 0, 16+len(columnID)+len(owner))
 	for _, s := range [...]string{columnID, owner} {
 		aad = binary.BigEndian.AppendUint64(aad, uint64(len(s)))
 		aad = append(aad, s...)
@@ -123,26 +123,60 @@ func NewContext(columnID, owner string) Context {
 	return Context{aad: aad}
 }
 
-// with returns the associated data for one envelope. The copy lives in scratch when it fits.
-func (c Context) with(scratch, header []byte) []byte {
-	aad := append(scratch[:0], header[:headerSize]...)
-	return append(aad, c.aad[headerSize:]...)
+// Box seals and opens the values of one context under one key. It is prepared once for many values and safe for
+// concurrent use.
+type Box struct {
+	key *Key
+	aad []byte // the header of every envelope of this key, then the context
 }
 
-// scratchSize holds the associated data of the usual ids without an allocation.
-const scratchSize = 256
+// Box joins the context and a key.
+func (c Context) Box(k *Key) Box {
+	aad := append(make([]byte, 0, headerSize+len(c.aad)), magic, flags)
+	aad = append(aad, k.id[:]...)
+	return Box{key: k, aad: append(aad, c.aad...)}
+}
 
 // Seal appends the envelope of plaintext to dst.
-func Seal(dst []byte, k *Key, c Context, plaintext []byte) []byte {
-	start := len(dst)
-	dst = append(dst, magic, flags)
-	dst = append(dst, k.id[:]...)
-	var scratch [scratchSize]byte
-	aad := c.with(scratch[:0], dst[start:])
+func (b Box) Seal(dst, plaintext []byte) []byte {
+	dst = append(dst, b.aad[:headerSize]...)
 	dst = grow(dst, nonceSize+padded(len(plaintext))+tagSize)
 	// The padded plaintext is laid where the cipher's output begins: the one place from which it can seal in place.
 	text := pad(dst[len(dst):], plaintext)
-	return k.seal.Seal(dst, nil, text, aad)
+	return b.key.seal.Seal(dst, nil, text, b.aad)
+}
+
+// Holds reports whether a stored value is an envelope of the box's key. Whether it opens, Open tells.
+func (b Box) Holds(sealed []byte) bool {
+	_, ok := Parse(sealed)
+	return ok && subtle.ConstantTimeCompare(sealed[:headerSize], b.aad[:headerSize]) == 1
+}
+
+// Open appends the plaintext of an envelope to dst, or returns ErrOpen and dst as it was.
+func (b Box) Open(dst, sealed []byte) ([]byte, error) {
+	if !b.Holds(sealed) {
+		return dst, ErrOpen
+	}
+	start := len(dst)
+	out, err := b.key.seal.Open(dst, nil, sealed[headerSize:], b.aad)
+	if err != nil {
+		return dst, ErrOpen
+	}
+	n, ok := unpad(out[start:])
+	if !ok {
+		return dst, ErrOpen
+	}
+	return out[:start+n], nil
+}
+
+// Seal appends the envelope of plaintext to dst.
+func Seal(dst []byte, k *Key, c Context, plaintext []byte) []byte {
+	return c.Box(k).Seal(dst, plaintext)
+}
+
+// Open appends the plaintext of an envelope to dst, or returns ErrOpen and dst as it was.
+func Open(dst []byte, k *Key, c Context, sealed []byte) ([]byte, error) {
+	return c.Box(k).Open(dst, sealed)
 }
 
 func grow(b []byte, n int) []byte {
@@ -152,26 +186,6 @@ func grow(b []byte, n int) []byte {
 	larger := make([]byte, len(b), max(2*cap(b), len(b)+n))
 	copy(larger, b)
 	return larger
-}
-
-// Open appends the plaintext of an envelope to dst, or returns ErrOpen and dst as it was.
-func Open(dst []byte, k *Key, c Context, sealed []byte) ([]byte, error) {
-	id, ok := Parse(sealed)
-	if !ok || subtle.ConstantTimeCompare(id[:], k.id[:]) != 1 {
-		return dst, ErrOpen
-	}
-	var scratch [scratchSize]byte
-	aad := c.with(scratch[:0], sealed)
-	start := len(dst)
-	out, err := k.seal.Open(dst, nil, sealed[headerSize:], aad)
-	if err != nil {
-		return dst, ErrOpen
-	}
-	n, ok := unpad(out[start:])
-	if !ok {
-		return dst, ErrOpen
-	}
-	return out[:start+n], nil
 }
 
 // Parse checks the form of an envelope and returns the id of the key that sealed it.

@@ -118,10 +118,7 @@ type idleRead struct {
 
 func (r *idleRead) read(fd uintptr) bool {
 	b := takeBlock()
-	n, err := syscall.Read(int(fd), b[:])
-	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), b[:])
-	}
+	n, err := rawRead(fd, b[:])
 	if err == syscall.EAGAIN {
 		blocks.Put(b)
 		return false
@@ -166,8 +163,48 @@ func (c *Conn) Flush() error {
 	return err
 }
 
+// readyWrite is a write that goes on whenever the socket has room.
+type readyWrite struct {
+	fn   func(fd uintptr) bool
+	rest []byte
+	err  error
+}
+
+func (w *readyWrite) write(fd uintptr) bool {
+	for len(w.rest) > 0 {
+		n, err := rawWrite(fd, w.rest)
+		if err == syscall.EAGAIN {
+			return false
+		}
+		if err != nil {
+			w.err = err
+			return true
+		}
+		w.rest = w.rest[n:]
+	}
+	return true
+}
+
+func (c *Conn) writeReady(p []byte) (int, error) {
+	w := &c.writable
+	w.rest, w.err = p, nil
+	err := c.raw.Write(w.fn)
+	if err == nil {
+		err = w.err
+	}
+	n := len(p) - len(w.rest)
+	w.rest = nil
+	return n, err
+}
+
 func (c *Conn) writeThrough(p []byte) error {
-	n, err := c.nc.Write(p)
+	var n int
+	var err error
+	if c.raw != nil {
+		n, err = c.writeReady(p)
+	} else {
+		n, err = c.nc.Write(p)
+	}
 	c.bytesOut += uint64(n)
 	if err != nil {
 		return c.failed("write", err)
@@ -175,15 +212,28 @@ func (c *Conn) writeThrough(p []byte) error {
 	return nil
 }
 
+// reserve makes room for n bytes in the write buffer.
+func (c *Conn) reserve(n int) error {
+	if len(c.out)+n > blockSize {
+		if err := c.Flush(); err != nil {
+			return err
+		}
+	}
+	if c.out == nil {
+		c.outBlock = takeBlock()
+		c.out = c.outBlock[:0]
+	}
+	return nil
+}
+
 // write appends p to the write buffer, and sends the buffer whenever it is full.
 func (c *Conn) write(p []byte) error {
 	for len(p) > 0 {
-		if c.out == nil {
-			if len(p) >= blockSize {
-				return c.writeThrough(p)
-			}
-			c.outBlock = takeBlock()
-			c.out = c.outBlock[:0]
+		if len(c.out) == 0 && len(p) >= blockSize {
+			return c.writeThrough(p)
+		}
+		if err := c.reserve(1); err != nil {
+			return err
 		}
 		n := min(blockSize-len(c.out), len(p))
 		c.out = append(c.out, p[:n]...)

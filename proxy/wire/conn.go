@@ -70,6 +70,8 @@ type Conn struct {
 	more  bool // and whether its fragment is followed by another
 	ready idleRead
 
+	writable readyWrite
+
 	// secret makes buffers be cleared before they go back to the pool; set while passwords pass by.
 	secret bool
 
@@ -81,6 +83,7 @@ func New(nc net.Conn, name string, limit int) *Conn {
 	c := &Conn{name: name, nc: nc, limit: limit}
 	c.raw = rawConn(nc)
 	c.ready.fn = c.ready.read
+	c.writable.fn = c.writable.write
 	return c
 }
 

@@ -117,9 +117,10 @@ func (c *Conn) WriteCommand(command byte, body []byte) error {
 	if err := c.writeHeader(1 + n); err != nil {
 		return err
 	}
-	if err := c.write([]byte{command}); err != nil {
+	if err := c.reserve(1); err != nil {
 		return err
 	}
+	c.out = append(c.out, command)
 	if err := c.write(body[:n]); err != nil {
 		return err
 	}
@@ -137,7 +138,10 @@ func (c *Conn) writeFragment(p []byte) error {
 }
 
 func (c *Conn) writeHeader(n int) error {
-	h := [headerSize]byte{byte(n), byte(n >> 8), byte(n >> 16), c.seq}
+	if err := c.reserve(headerSize); err != nil {
+		return err
+	}
+	c.out = append(c.out, byte(n), byte(n>>8), byte(n>>16), c.seq)
 	c.seq++
-	return c.write(h[:])
+	return nil
 }
