@@ -125,7 +125,7 @@ func (w *checker) reasonOf(n ast.Node) *fault.Fault {
 // column is a column whose value the expression needs.
 func (w *checker) column(n *ast.ColumnName) *fault.Error {
 	ref := w.r.reference(n)
-	o, err := w.r.resolve(ref, w.sc, w.aliases)
+	o, err := w.r.resolve(ref, w.sc, w.aliases || w.within(fault.Window) || w.within(fault.Aggregate)) // their ORDER BY may see aliases
 	if err != nil {
 		return err
 	}

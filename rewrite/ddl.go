@@ -1,14 +1,21 @@
 package rewrite
 
-import "phiproxy/rewrite/fault"
+import (
+	"slices"
+
+	"phiproxy/rewrite/fault"
+)
+
+// codeObjects are made of statements that run later.
+var codeObjects = []string{"TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE"}
 
 // planDefinition plans CREATE and ALTER.
 func (u *unit) planDefinition() (*Plan, *fault.Error) {
 	object, at := u.object()
-	switch object {
-	case "VIEW":
+	switch {
+	case object == "VIEW":
 		return u.planView(at)
-	case "TRIGGER", "PROCEDURE", "FUNCTION", "EVENT", "PACKAGE":
+	case slices.Contains(codeObjects, object):
 		if u.namesAny(at) || u.buildsSQL(at) {
 			return nil, fault.StoredCode.With("%s", object)
 		}
@@ -20,6 +27,8 @@ func (u *unit) planDefinition() (*Plan, *fault.Error) {
 	switch object {
 	case "TABLE":
 		return u.planTable(at + 1)
+	case "INDEX":
+		return u.planIndex(at)
 	case "USER", "ROLE", "DATABASE", "SCHEMA", "SERVER", "TABLESPACE":
 		return relay("names no table"), nil
 	}
@@ -100,7 +109,7 @@ func (u *unit) planOtherTable(i int) (*Plan, *fault.Error) {
 			if !u.is(m-3, "REFERENCES") && !u.is(m-1, "REFERENCES") {
 				return nil, fault.SchemaChange.With("qualified name")
 			}
-		case u.is(m-1, "TO", "AS", "RENAME"):
+		case u.is(m-1, "TO", "AS", "RENAME"), u.op(m-1, "=") && u.is(m-2, "RENAME"):
 			return nil, fault.SchemaChange.With("RENAME")
 		}
 	}
@@ -127,6 +136,22 @@ func (u *unit) references(i int) *fault.Error {
 		}
 	}
 	return nil
+}
+
+// planIndex plans CREATE INDEX i ON t: only the table matters.
+func (u *unit) planIndex(at int) (*Plan, *fault.Error) {
+	on := u.find(at, "ON")
+	if on < 0 {
+		return nil, fault.SchemaChange.With("INDEX")
+	}
+	t, err := u.protectedAt(on + 1)
+	if err != nil {
+		return nil, err
+	}
+	if t != nil {
+		return nil, fault.SchemaChange.With("INDEX")
+	}
+	return relay("the table is not protected"), nil
 }
 
 func (u *unit) planRename() (*Plan, *fault.Error) {

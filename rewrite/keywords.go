@@ -9,11 +9,15 @@ import (
 	"phiproxy/rewrite/token"
 )
 
-// keywords are the words that the parser's grammar knows, in upper case. Never written after it is built.
+// keywords are the words that the parser's grammar knows, in upper case, but for those that no MySQL or MariaDB server
+// knows. Never written after it is built.
 var keywords = func() map[string]bool {
 	m := make(map[string]bool, len(parser.Keywords))
 	for _, k := range parser.Keywords {
 		m[strings.ToUpper(k.Word)] = true
+	}
+	for _, k := range []string{"ARRAY", "ILIKE", "UNTIL", "TIDB_CURRENT_TSO", "TABLESAMPLE"} {
+		delete(m, k)
 	}
 	return m
 }()

@@ -90,8 +90,8 @@ func (u *unit) print(b *bytes.Buffer, i int) {
 			writeTag(b, '`', i)
 		}
 	case token.Int:
-		if len(text) > 18 {
-			text = []byte("1") // of no importance, but it may not fit the parser's integers
+		if text = bytes.TrimLeft(text, "0"); len(text) == 0 || len(text) > 18 { // 0, or more than the parser holds
+			text = []byte("0")
 		}
 		b.Write(text)
 	case token.Decimal:
@@ -143,7 +143,7 @@ func (u *unit) verbatim(i int) bool {
 		return !special
 	case word[0] == '_' && (u.toks[i+1].Kind == token.Hex || u.toks[i+1].Kind == token.Bit):
 		return true
-	case u.is(i-1, "COLLATE", "CHARSET", "USING"), u.is(i-1, "SET") && u.is(i-2, "CHARACTER", "CHAR"):
+	case u.is(i-1, "COLLATE", "CHARSET"), u.is(i-1, "USING") && u.op(i+1, ")"), u.is(i-1, "SET") && u.is(i-2, "CHARACTER", "CHAR"):
 		return true
 	}
 	return !special && keywords[strings.ToUpper(word)]

@@ -110,6 +110,8 @@ func (u *unit) plan() (*Plan, *fault.Error) {
 
 func (u *unit) dispatch() (*Plan, *fault.Error) {
 	switch {
+	case u.manyStatements() && u.namesAny(0) && !u.storedCode():
+		return nil, fault.Multi.With("a semicolon inside")
 	case u.is(0, "SET"):
 		u.literal = true
 		return u.planSet()
@@ -122,14 +124,12 @@ func (u *unit) dispatch() (*Plan, *fault.Error) {
 		return u.planDefinition()
 	case u.is(0, "DROP") && u.hasWord(1, "INDEX") && u.namesAny(1):
 		return nil, fault.SchemaChange.With("DROP INDEX")
-	case u.is(0, harmless...):
+	case u.is(0, harmless...) && !(u.hasWord(1, "SELECT") && u.namesAny(1)), u.is(0, "GRANT", "REVOKE"):
 		return relay("moves no value of a protected column"), nil
 	case u.is(0, compound...), u.is(0, "BEGIN") && u.is(1, "NOT"):
 		return u.planCompound()
 	case !u.namesAny(0):
 		return relay("names no protected table"), nil
-	case u.manyStatements():
-		return nil, fault.Multi.With("a semicolon inside")
 	case u.namesReserved():
 		return nil, fault.OddName.With("%s", ownerPrefix)
 	}
@@ -137,8 +137,8 @@ func (u *unit) dispatch() (*Plan, *fault.Error) {
 }
 
 // harmless statements name tables but neither read nor write values of theirs.
-var harmless = []string{"TRUNCATE", "CHECK", "CHECKSUM", "OPTIMIZE", "REPAIR", "LOCK", "UNLOCK", "FLUSH", "DROP", "GRANT",
-	"REVOKE", "USE", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START", "KILL", "CACHE", "PURGE", "RESET", "HELP"}
+var harmless = []string{"TRUNCATE", "CHECK", "CHECKSUM", "OPTIMIZE", "REPAIR", "LOCK", "UNLOCK", "FLUSH", "DROP",
+	"USE", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START", "KILL", "CACHE", "PURGE", "RESET", "HELP"}
 
 // compound are the words that MariaDB's compound statements begin with, outside of routines too.
 var compound = []string{"IF", "LOOP", "WHILE", "REPEAT", "FOR", "CASE", "DECLARE"}
@@ -184,6 +184,12 @@ func (u *unit) namesReserved() bool {
 		}
 	}
 	return false
+}
+
+// storedCode reports whether the statement holds other statements as its body, so that semicolons are its own.
+func (u *unit) storedCode() bool {
+	object, _ := u.object()
+	return u.is(0, "CREATE", "ALTER") && slices.Contains(codeObjects, object) || u.is(0, compound...) || u.is(0, "BEGIN") && u.is(1, "NOT")
 }
 
 // manyStatements reports whether a semicolon stands inside of the text.

@@ -13,6 +13,8 @@ func (u *unit) planShow() (*Plan, *fault.Error) {
 		i++
 	}
 	switch {
+	case u.hasWord(1, "SELECT"):
+		return nil, fault.Statement.With("a subquery in SHOW")
 	case u.is(i, "COLUMNS", "FIELDS") && u.is(i+1, "FROM", "IN"):
 		return u.showColumns(i+2, full)
 	case u.is(i, "CREATE") && u.is(i+1, "TABLE"):
@@ -46,9 +48,12 @@ func (u *unit) showColumns(i int, full bool) (*Plan, *fault.Error) {
 
 // showTable plans a statement that shows a table whose name begins at token i.
 func (u *unit) showTable(i int, kind ShowKind) (*Plan, *fault.Error) {
-	schema, name, _, ok := u.table(i)
+	schema, name, next, ok := u.table(i)
 	if !ok {
 		return nil, fault.Unparsable.With("table name")
+	}
+	if next+1 < u.end { // more than a column's name: some form of EXPLAIN
+		return nil, fault.Explain.With("form of EXPLAIN")
 	}
 	return u.show(schema, name, kind)
 }
