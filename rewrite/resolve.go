@@ -379,6 +379,10 @@ func (r *resolver) reference(c *ast.ColumnName) reference {
 func (r *resolver) resolve(ref reference, sc *scope, aliases bool) (origin, *fault.Error) {
 	found, unsure := sc.lookup(ref.named, aliases)
 	if len(found) == 0 {
+		if !unsure && r.u.touched && r.u.planner.names.columns[fold(ref.column)] {
+			// The server would refuse it, but what is compared with it or assigned to it would stand in its logs.
+			return origin{}, fault.Unknown.With("no table in scope has the column")
+		}
 		return origin{}, nil
 	}
 	best := found[0]
