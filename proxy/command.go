@@ -26,13 +26,13 @@ func (s *session) command(p []byte) error {
 		return s.onQuit(p)
 	case mysql.COM_INIT_DB:
 		s.setDirty()
-		return s.relay(p, s.relayPacket)
+		return s.relay(p, (*session).relayPacket)
 	case mysql.COM_PING, mysql.COM_REFRESH, mysql.COM_SHUTDOWN, mysql.COM_PROCESS_KILL, mysql.COM_DEBUG:
-		return s.relay(p, s.relayPacket)
+		return s.relay(p, (*session).relayPacket)
 	case mysql.COM_PROCESS_INFO:
-		return s.relay(p, s.relayResponse)
+		return s.relay(p, (*session).relayResponse)
 	case mysql.COM_STATISTICS:
-		return s.relay(p, s.relayText)
+		return s.relay(p, (*session).relayText)
 	case mysql.COM_FIELD_LIST:
 		return s.onFieldList(p)
 	case mysql.COM_RESET_CONNECTION:
@@ -49,11 +49,11 @@ func (s *session) command(p []byte) error {
 }
 
 // relay sends a command on as it is and carries the response with what knows its form.
-func (s *session) relay(p []byte, response func() error) error {
+func (s *session) relay(p []byte, response func(*session) error) error {
 	if err := s.forward(p); err != nil {
 		return err
 	}
-	return response()
+	return response(s)
 }
 
 func (s *session) onQuit(p []byte) error {
@@ -89,7 +89,7 @@ func (s *session) relayStatement(p []byte, e effect) error {
 	if e&changesSession != 0 {
 		s.setDirty()
 	}
-	if err := s.relay(p, s.relayResponse); err != nil {
+	if err := s.relay(p, (*session).relayResponse); err != nil {
 		return err
 	}
 	if e&changesSchema != 0 && s.srv.cfg.SchemaChanged != nil {
@@ -133,7 +133,7 @@ func (s *session) relayText() error {
 // onReset relays COM_RESET_CONNECTION, which keeps the user and forgets everything else.
 func (s *session) onReset(p []byte) error {
 	s.forgetSession()
-	return s.relay(p, s.relayPacket)
+	return s.relay(p, (*session).relayPacket)
 }
 
 func (s *session) forgetSession() {
@@ -179,5 +179,5 @@ func (s *session) onSetOption(p []byte) error {
 	if binary.LittleEndian.Uint16(p[1:]) == multiStatementsOn {
 		return fault.CommandUnsupported.With("COM_SET_OPTION: multi-statements")
 	}
-	return s.relay(p, s.relayPacket)
+	return s.relay(p, (*session).relayPacket)
 }

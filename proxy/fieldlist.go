@@ -20,9 +20,9 @@ func (s *session) onFieldList(p []byte) error {
 		return err
 	}
 	if table == nil {
-		return s.relay(p, s.relayFetched)
+		return s.relay(p, (*session).relayFetched)
 	}
-	return s.relay(p, func() error { return s.passFieldList(table) })
+	return s.relay(p, func(s *session) error { return s.passFieldList(table) })
 }
 
 // listedTable returns the protected table that a COM_FIELD_LIST asks for, nil for any other.

@@ -20,7 +20,8 @@ type effects map[uint32]effect
 // effectOf judges a statement.
 func effectOf(sql []byte) effect {
 	word, rest := firstWord(sql)
-	switch strings.ToUpper(string(word)) {
+	var upper [maxKeyword]byte
+	switch string(appendUpper(upper[:0], word)) {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "COMMIT", "ROLLBACK", "START", "SAVEPOINT", "RELEASE",
 		"DESCRIBE", "DESC", "EXPLAIN", "WITH", "TABLE", "VALUES", "TRUNCATE", "LOCK", "UNLOCK", "ANALYZE", "CHECK", "OPTIMIZE", "KILL":
 		return 0
@@ -38,6 +39,17 @@ func effectOf(sql []byte) effect {
 		}
 	}
 	return changesSession | changesSchema
+}
+
+// maxKeyword is longer than every word that effectOf knows.
+const maxKeyword = 16
+
+// appendUpper appends a word in upper case; of one that is too long only the beginning, which is no known word either.
+func appendUpper(dst, word []byte) []byte {
+	for _, c := range word[:min(len(word), maxKeyword)] {
+		dst = append(dst, c&^0x20)
+	}
+	return dst
 }
 
 // commentedSet reports whether a statement is one executable comment with a SET in it, of which a dump has many. Whether

@@ -31,9 +31,9 @@ func (s *session) statementCommand(p []byte) error {
 	case mysql.COM_STMT_EXECUTE:
 		return s.onExecute(id, p)
 	case mysql.COM_STMT_FETCH:
-		return s.relay(p, s.relayFetched)
+		return s.relay(p, (*session).relayFetched)
 	case mysql.COM_STMT_RESET:
-		return s.relayUnless(p, s.relayPacket)(s.resetStmt(id))
+		return s.relayUnless(p, (*session).relayPacket)(s.resetStmt(id))
 	case mysql.COM_STMT_SEND_LONG_DATA:
 		return s.unanswerable(p[0], s.relayUnless(p, noResponse)(s.longData(id, p)))
 	}
@@ -52,10 +52,10 @@ func (s *session) unanswerable(command byte, err error) error {
 	return err
 }
 
-func noResponse() error { return nil }
+func noResponse(*session) error { return nil }
 
 // relayUnless relays a command unless a hook did what it asks for.
-func (s *session) relayUnless(p []byte, response func() error) func(done bool, err error) error {
+func (s *session) relayUnless(p []byte, response func(*session) error) func(done bool, err error) error {
 	return func(done bool, err error) error {
 		if done || err != nil {
 			return err
