@@ -31,6 +31,8 @@ func (Date) Normalize(v Value, m Mode) ([]byte, *Problem) {
 		return nil, &Problem{Code: 1292, State: "22007", Text: "Incorrect date value: '" + string(v.Bytes[:min(len(v.Bytes), shownBytes)]) + "'", Fatal: true}
 	case d.year == 0 && d.month == 0 && d.day == 0 && ok, ok && (d.month == 0 || d.day == 0):
 		return nil, refuse // the warning differs between servers
+	case ok && !m.MariaDB:
+		return []byte("0000-00-00"), &Problem{Code: 1264, State: "22003", Text: "Out of range value"}
 	}
 	return []byte("0000-00-00"), &Problem{Code: 1265, State: "01000", Text: "Data truncated"}
 }
