@@ -114,7 +114,7 @@ func (r *versionRow) version() (keys.Version, error) {
 		return keys.Version{}, corrupt("wrapped_dek")
 	}
 	id, err := hex.DecodeString(r.keyID)
-	if err != nil || len(id) != envelope.KeyIDSize {
+	if err != nil || len(id) != len(envelope.KeyID{}) {
 		return keys.Version{}, corrupt("key_id")
 	}
 	return keys.Version{
