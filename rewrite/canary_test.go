@@ -41,7 +41,9 @@ func (l leaky) plain() string {
 	return l.pick("'x'", "5", "NULL", "DEFAULT", "NOW()", "UUID()", "(1)", "-1", "1.5", "(SELECT 1)", "CONCAT('a','b')", "?")
 }
 
-func (l leaky) owner() string { return l.pick("'u1'", "'u1'", "7", "NULL", "CONCAT('u')", "?", "DEFAULT") }
+func (l leaky) owner() string {
+	return l.pick("'u1'", "'u1'", "7", "NULL", "CONCAT('u')", "?", "DEFAULT")
+}
 
 func (l leaky) insert() string {
 	verb := l.pick("INSERT INTO", "INSERT IGNORE INTO", "INSERT", "REPLACE INTO", "REPLACE", "INSERT LOW_PRIORITY INTO", "insert high_priority into")
