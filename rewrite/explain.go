@@ -36,12 +36,31 @@ func (v Verdict) String() string {
 }
 
 func (s *Statement) explainText(b *strings.Builder) {
-	if s.Verdict != Direct || s.Show != nil {
+	if s.Verdict == Relay || s.Show != nil {
+		return
+	}
+	if s.Verdict == Lookup {
+		s.explainProbes(b)
+	}
+	if s.IsUpdate() {
 		return
 	}
 	text, err := s.Text(nil, func(dst []byte, c Cell) ([]byte, error) { return append(dst, "x'SEALED'"...), nil })
 	if err == nil {
 		fmt.Fprintf(b, "sent:    %s\n", text)
+	}
+}
+
+func (s *Statement) explainProbes(b *strings.Builder) {
+	probes, err := s.Probes()
+	if err != nil {
+		fmt.Fprintf(b, "refused when it runs: %v\n", err)
+	}
+	for _, p := range probes {
+		fmt.Fprintf(b, "reads:   %s\n", p.SQL)
+	}
+	if s.IsUpdate() {
+		fmt.Fprintf(b, "then:    the UPDATE for the rows found, each with the values sealed for its owner\n")
 	}
 }
 
