@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"phiproxy/crypto/envelope"
 	"phiproxy/keys"
@@ -640,6 +641,13 @@ func TestKeysLiveAsLongAsTheirUsers(t *testing.T) {
 		runtime.GC()
 	}
 	usable(t, key)
+	watch := weak.Make(key)
+	key = nil
+	for deadline := time.Now().Add(10 * time.Second); watch.Value() != nil; runtime.GC() {
+		if time.Now().After(deadline) {
+			t.Fatal("the key is still held")
+		}
+	}
 }
 
 func TestWarm(t *testing.T) {

@@ -171,7 +171,7 @@ func within(t *testing.T, name string, p *Provider, budget time.Duration) {
 	if !errors.Is(err, keys.ErrUnavailable) {
 		t.Errorf("%s: %v", name, err)
 	}
-	if d := time.Since(began); d > 4*budget {
+	if d := time.Since(began); d > budget+5*time.Second { // a busy machine is slow, a missing bound is forever
 		t.Errorf("%s: took %v", name, d)
 	}
 }
