@@ -1,163 +1,243 @@
-// Package envelope turns one value into one sealed value and back.
+// Package envelope turns one value into one sealed envelope and back. It uses the standard library only.
 //
-// # Format
+// # Format 1
 //
 //	offset  size  field
-//	0       1     0xF9: magic and version 1
-//	1       1     flags, 0
-//	2       16    key id
-//	18      12    nonce
-//	30      p     ciphertext of the padded plaintext
-//	30+p    16    tag
+//	0       1     magic and version, 0xF8 for format 1
+//	1       1     flags; bit 0: a search token follows (reserved, not written yet); all others are zero
+//	2       16    key id: HKDF-SHA256 commitment of the DEK
+//	18      12    nonce, random (NIST SP 800-38D, 8.2.2)
+//	30      n     ciphertext of the padded plaintext, n a bucket size
+//	30+n    16    GCM tag
 //
-// The cipher is AES-256-GCM with a random nonce. Everything is derived from the data encryption key (DEK, 32 bytes) by
-// HKDF-SHA256 without salt: the key id with info "phiproxy envelope 1 key id", the AES key with info "phiproxy envelope
-// 1 seal". The key id finds the key, proves that it is the right one, and commits the value to it: no value opens under
-// two keys. The AES key is not the DEK itself, so that envelopes share nothing with the guide's format (see OpenLegacy).
+// The cipher is AES-256-GCM. 0xF8 begins no UTF-8 text, so plaintext of a half-migrated column is never mistaken for an
+// envelope, nor an envelope for plaintext.
 //
-// The associated data is three fields, each preceded by its length (4 bytes, big endian): the first two bytes of the
-// envelope, the id of the protected column, the id of the owner. A value that is moved to another column or another
-// owner does not open.
+// The associated data is the first 18 bytes of the envelope, then the column id and the owner id, each preceded by its
+// length as a big-endian uint64. A value that was moved to another column or owner does not open, and no two pairs of
+// column and owner have the same associated data.
 //
-// The plaintext is followed by 0x80 and zeros up to a bucket: 16, 32, 64 ... 1024 bytes, from there on eight buckets to
-// each doubling. What a sealed value tells of its plaintext's length is its bucket: short names all look alike, and
-// padding costs at most a factor of two for short values (or 16 bytes) and an eighth for values over 1 KiB. A
-// VARCHAR(250) of four-byte characters (1000 bytes) has at most SealedSize(1000) = 1070 bytes.
+// The plaintext is followed by 0x80 and as many zero bytes as fill its bucket (ISO/IEC 7816-4), so that lengths tell
+// little. Buckets are 16, 32, 48 and 64 bytes, then multiples of 32 up to 256, then multiples of 128.
 //
-// Bytes 0xF8 to 0xFF cannot begin UTF-8 text, and all of them are kept for envelopes: plaintext is never mistaken for an
-// envelope, nor an envelope of a later version for plaintext. Flag bit 0 is reserved for a search token of 16 bytes
-// between flags and key id; version 1 as it stands refuses every flag.
+// The key id commits to the key: GCM alone lets a forger make a ciphertext that opens under two keys, here the second
+// key's id does not match. It is compared before the value is opened.
 //
 // # Promise
 //
-// Whatever this package has sealed in a released version stays readable. testdata/known_answers.json holds sealed values
-// that must open and values that must be refused; entries are added to it and never changed or removed.
+// What format 1 sealed will open with every later version of this package. testdata/known_answers.json holds values that
+// must open, and values that must not; it only grows.
 //
-// # Limits
+// # The guide's format
 //
-// With random nonces, one DEK must not seal more than 2^32 values (NIST SP 800-38D, 8.3). Values of one owner are
-// far fewer; rotate the key long before.
+// Values that the original Python code wrote, base64(IV 12 | tag 16 | ciphertext) without associated data, are opened by
+// [OpenLegacy]. They are never written.
 package envelope
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
-	"math/bits"
-	"slices"
+	"fmt"
 )
 
 const (
-	version1 = 0xf9 // first byte
-	reserved = 0xf8 // the first of the bytes that cannot begin UTF-8 text
+	magic  = 0xF8 // format 1
+	flags  = 0x00 // no flag is defined for writing yet
+	dekLen = 32
 
-	headerSize = 2
-	keyIDSize  = 16
-	prefixSize = headerSize + keyIDSize
+	// KeyIDSize is the size of a key id in bytes.
+	KeyIDSize = 16
+
+	headerSize = 2 + KeyIDSize
 	nonceSize  = 12
 	tagSize    = 16
 
-	padMark    = 0x80
-	minBucket  = 16
-	fineBucket = 1024 // above it there are eight buckets to each doubling
+	// Overhead is the number of bytes that an envelope has besides its padded plaintext.
+	Overhead = headerSize + nonceSize + tagSize
 )
 
-// Overhead is what an envelope adds to the padded plaintext, in bytes.
-const Overhead = prefixSize + nonceSize + tagSize
+// ErrOpen is the one answer to every value that does not open, whatever the reason.
+var ErrOpen = errors.New("envelope: the value does not verify")
 
-// ErrOpen is the only error of Open and OpenLegacy: a value that does not open does not tell why.
-var ErrOpen = errors.New("envelope: sealed value does not verify")
+// KeyID names a key and commits to it.
+type KeyID [KeyIDSize]byte
 
-// KeyID commits to a DEK. It is stored in every envelope and is not secret.
-type KeyID [keyIDSize]byte
-
-// Context is where a value belongs: a protected column and an owner. Its zero value is not useful.
-type Context struct{ aad []byte }
-
-// NewContext computes the associated data for a column and an owner once for many values.
-func NewContext(columnID, owner string) Context {
-	aad := make([]byte, 0, 12+headerSize+len(columnID)+len(owner))
-	aad = appendField(aad, string([]byte{version1, 0}))
-	aad = appendField(aad, columnID)
-	return Context{aad: appendField(aad, owner)}
+// Key is one DEK, ready for use. It is safe for concurrent use.
+type Key struct {
+	id   KeyID
+	seal cipher.AEAD // writes its own random nonce in front
+	raw  [dekLen]byte
 }
 
-func appendField(dst []byte, s string) []byte {
-	return append(binary.BigEndian.AppendUint32(dst, uint32(len(s))), s...)
-}
-
-// Seal appends the envelope of the plaintext to dst, which must not overlap it. It does not allocate when dst has room
-// for SealedSize(len(plaintext)) more bytes. Sealing the same value twice gives different envelopes.
-func Seal(dst []byte, k *Key, c Context, plaintext []byte) []byte {
-	padded := bucket(len(plaintext) + 1)
-	dst = slices.Grow(dst, Overhead+padded)
-	dst = append(dst, version1, 0)
-	dst = append(dst, k.id[:]...)
-	// The cipher wants its input where its output begins; it moves it up by the nonce itself.
-	start := len(dst)
-	dst = append(dst, plaintext...)
-	dst = append(dst, padMark)
-	dst = dst[:start+padded]
-	clear(dst[start+len(plaintext)+1:])
-	return k.aead.Seal(dst[:start], nil, dst[start:], c.aad)
-}
-
-// Open appends the plaintext of a sealed value to dst, which must not overlap it. It does not allocate when dst has
-// room for len(sealed) more bytes. The error is ErrOpen whatever is wrong: another key, column or owner, a changed bit.
-func Open(dst []byte, k *Key, c Context, sealed []byte) ([]byte, error) {
-	id, ok := KeyIDOf(sealed)
-	if !ok || k.aead == nil || subtle.ConstantTimeCompare(id[:], k.id[:]) != 1 {
-		return nil, ErrOpen
+// NewKey makes a key of 32 bytes, which it copies.
+func NewKey(dek []byte) (*Key, error) {
+	if len(dek) != dekLen {
+		return nil, fmt.Errorf("envelope: a key has %d bytes, not %d", dekLen, len(dek))
 	}
-	start := len(dst)
-	dst, err := k.aead.Open(dst, nil, sealed[prefixSize:], c.aad)
+	block, err := aes.NewCipher(dek)
 	if err != nil {
-		return nil, ErrOpen
+		return nil, err
 	}
-	n, ok := unpad(dst[start:])
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	k := &Key{seal: aead}
+	copy(k.raw[:], dek)
+	id, err := hkdf.Key(sha256.New, dek, nil, "phiproxy envelope 1 key id", KeyIDSize)
+	if err != nil {
+		return nil, err
+	}
+	copy(k.id[:], id)
+	return k, nil
+}
+
+// ID is the key's id: 16 bytes that say nothing about the key itself.
+func (k *Key) ID() KeyID { return k.id }
+
+// Destroy overwrites the key bytes that this package holds. The expanded key inside the standard library's cipher is
+// out of reach; it goes with the garbage collector. The key must not be in use.
+func (k *Key) Destroy() {
+	clear(k.raw[:])
+	k.seal = nil
+}
+
+// Context is where a value lives: the column and the owner that its envelope is bound to.
+type Context struct {
+	aad []byte // lengths and ids; the envelope's header goes in front
+}
+
+// NewContext prepares the context of a column's values of one owner. The column id is the configured one, not the
+// column's present name.
+func NewContext(columnID, owner string) Context {
+	aad := make([]byte, 0, 16+len(columnID)+len(owner))
+	for _, s := range [...]string{columnID, owner} {
+		aad = binary.BigEndian.AppendUint64(aad, uint64(len(s)))
+		aad = append(aad, s...)
+	}
+	return Context{aad: aad}
+}
+
+// Box seals and opens the values of one context under one key. It is prepared once for many values and safe for
+// concurrent use.
+type Box struct {
+	key *Key
+	aad []byte // the header of every envelope of this key, then the context
+}
+
+// Box joins the context and a key.
+func (c Context) Box(k *Key) Box {
+	aad := append(make([]byte, 0, headerSize+len(c.aad)), magic, flags)
+	aad = append(aad, k.id[:]...)
+	return Box{key: k, aad: append(aad, c.aad...)}
+}
+
+// Seal appends the envelope of plaintext to dst.
+func (b Box) Seal(dst, plaintext []byte) []byte {
+	dst = append(dst, b.aad[:headerSize]...)
+	dst = grow(dst, nonceSize+padded(len(plaintext))+tagSize)
+	// The padded plaintext is laid where the cipher's output begins: the one place from which it can seal in place.
+	text := pad(dst[len(dst):], plaintext)
+	return b.key.seal.Seal(dst, nil, text, b.aad)
+}
+
+// Holds reports whether a stored value is an envelope of the box's key. Whether it opens, Open tells.
+func (b Box) Holds(sealed []byte) bool {
+	_, ok := Parse(sealed)
+	return ok && subtle.ConstantTimeCompare(sealed[:headerSize], b.aad[:headerSize]) == 1
+}
+
+// Open appends the plaintext of an envelope to dst, or returns ErrOpen and dst as it was.
+func (b Box) Open(dst, sealed []byte) ([]byte, error) {
+	if !b.Holds(sealed) {
+		return dst, ErrOpen
+	}
+	start := len(dst)
+	out, err := b.key.seal.Open(dst, nil, sealed[headerSize:], b.aad)
+	if err != nil {
+		return dst, ErrOpen
+	}
+	n, ok := unpad(out[start:])
 	if !ok {
-		return nil, ErrOpen
+		return dst, ErrOpen
 	}
-	return dst[:start+n], nil
+	return out[:start+n], nil
 }
 
-// IsEnvelope reports whether a stored value claims to be an envelope, of this version or a later one. Plaintext that
-// is UTF-8 never does. A damaged envelope does, so that it is an error and not plaintext.
-func IsEnvelope(v []byte) bool { return len(v) > 0 && v[0] >= reserved }
+// Seal appends the envelope of plaintext to dst.
+func Seal(dst []byte, k *Key, c Context, plaintext []byte) []byte {
+	return c.Box(k).Seal(dst, plaintext)
+}
 
-// KeyIDOf returns the key id of an envelope. It is not ok when the value is not an envelope that this version knows:
-// header, flags or length are wrong.
-func KeyIDOf(sealed []byte) (id KeyID, ok bool) {
-	if len(sealed) < Overhead+minBucket || sealed[0] != version1 || sealed[1] != 0 {
+// Open appends the plaintext of an envelope to dst, or returns ErrOpen and dst as it was.
+func Open(dst []byte, k *Key, c Context, sealed []byte) ([]byte, error) {
+	return c.Box(k).Open(dst, sealed)
+}
+
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	larger := make([]byte, len(b), max(2*cap(b), len(b)+n))
+	copy(larger, b)
+	return larger
+}
+
+// Parse checks the form of an envelope and returns the id of the key that sealed it.
+func Parse(sealed []byte) (KeyID, bool) {
+	n := len(sealed) - Overhead
+	if !IsEnvelope(sealed) || n <= 0 || padded(n-1) != n {
 		return KeyID{}, false
 	}
-	if padded := len(sealed) - Overhead; bucket(padded) != padded {
-		return KeyID{}, false
-	}
-	return KeyID(sealed[headerSize:prefixSize]), true
+	return KeyID(sealed[2:headerSize]), sealed[1] == flags
 }
 
-// SealedSize is the size in bytes of the envelope of a plaintext of n bytes.
-func SealedSize(n int) int { return Overhead + bucket(n+1) }
+// IsEnvelope reports whether a stored value claims to be an envelope of this or a later format: such a value is never
+// shown as plaintext. Whether it is a good one, Open tells.
+func IsEnvelope(v []byte) bool { return len(v) > 0 && v[0] >= magic }
 
-// bucket rounds a padded plaintext's size up to the sizes that are stored.
-func bucket(n int) int {
-	if n <= minBucket {
-		return minBucket
+// SealedSize is the size of the envelope of a plaintext of n bytes. It does not shrink as n grows.
+func SealedSize(n int) int { return Overhead + padded(n) }
+
+// padded is the bucket for a plaintext of n bytes and at least one byte of padding.
+func padded(n int) int {
+	switch n++; {
+	case n <= 64:
+		return roundUp(n, 16)
+	case n <= 256:
+		return roundUp(n, 32)
 	}
-	double := 1 << bits.Len(uint(n-1)) // the power of two that is not smaller
-	if n <= fineBucket {
-		return double
-	}
-	step := double / 16
-	return (n + step - 1) / step * step
+	return roundUp(n, 128)
 }
 
-// unpad finds the length of a padded plaintext. Padding that Seal would not have written is refused.
-func unpad(padded []byte) (n int, ok bool) {
-	n = len(padded) - 1
-	for n >= 0 && padded[n] == 0 {
-		n--
+func roundUp(n, to int) int { return (n + to - 1) / to * to }
+
+const padMark = 0x80
+
+func pad(dst, plaintext []byte) []byte {
+	zeros := padded(len(plaintext)) - len(plaintext) - 1
+	dst = append(append(dst, plaintext...), padMark)
+	for range zeros {
+		dst = append(dst, 0)
 	}
-	return n, n >= 0 && padded[n] == padMark && bucket(n+1) == len(padded)
+	return dst
+}
+
+// unpad returns the length of the plaintext in a padded one whose tag has verified.
+func unpad(b []byte) (int, bool) {
+	for i := len(b) - 1; i >= 0; i-- {
+		switch b[i] {
+		case 0:
+		case padMark:
+			return i, padded(i) == len(b)
+		default:
+			return 0, false
+		}
+	}
+	return 0, false
 }

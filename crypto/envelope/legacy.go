@@ -1,73 +1,60 @@
 package envelope
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/fips140"
 	"encoding/base64"
-	"slices"
 )
 
-const (
-	legacyMinText  = 40 // base64 of one byte of ciphertext, nonce and tag
-	legacyMinBytes = nonceSize + tagSize + 1
-)
+// minLegacy is the length of the shortest value of the guide's format: base64 of 12 + 16 + 1 bytes.
+const minLegacy = 40
 
-var legacyEncoding = base64.StdEncoding.Strict()
-
-// LooksLegacy reports whether a stored value has the form of the guide's format: standard base64 with padding and
-// nothing else, 40 characters or more, of nonce (12) | tag (16) | ciphertext (1 or more). Plaintext may look like that
-// too: only OpenLegacy tells them apart.
+// LooksLegacy reports whether a stored value has the form of the guide's format. Plaintext can have that form too, so a
+// value that looks like it and does not open may be plaintext.
 func LooksLegacy(v []byte) bool {
-	if len(v) < legacyMinText || len(v)%4 != 0 {
+	if len(v) < minLegacy || len(v)%4 != 0 {
 		return false
 	}
-	body, pad := splitBase64(v)
-	for _, c := range body {
-		if !isBase64(c) {
+	for i, c := range v {
+		alnum := 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		if !alnum && c != '+' && c != '/' && (c != '=' || i < len(v)-2) {
 			return false
 		}
 	}
-	return len(v)/4*3-pad >= legacyMinBytes
+	return true
 }
 
-// splitBase64 takes the padding off.
-func splitBase64(v []byte) (body []byte, pad int) {
-	for pad < 2 && v[len(v)-1-pad] == '=' {
-		pad++
-	}
-	return v[:len(v)-pad], pad
-}
-
-func isBase64(c byte) bool {
-	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/'
-}
-
-// OpenLegacy appends to dst the plaintext of a value that the guide's Python code sealed: base64 of nonce | tag |
-// ciphertext, AES-256-GCM under the DEK itself, without associated data. dst must not overlap v. The error is ErrOpen.
-//
-// Such a value is bound to its owner's key and to nothing else: it opens in every column and row of that owner.
+// OpenLegacy appends the plaintext of a value of the guide's format to dst: base64(IV 12 | tag 16 | ciphertext), no
+// associated data. GCM with a nonce from outside is not an approved mode for sealing in FIPS 140-3; opening what
+// another program sealed is done outside the enforcement of GODEBUG=fips140=only.
 func OpenLegacy(dst []byte, k *Key, v []byte) ([]byte, error) {
-	if !LooksLegacy(v) || k.legacy == nil {
-		return nil, ErrOpen
+	if !LooksLegacy(v) {
+		return dst, ErrOpen
 	}
-	start := len(dst)
-	dst = slices.Grow(dst, len(v)/4*3)
-	buf := dst[start : start+len(v)/4*3]
-	n, err := legacyEncoding.Decode(buf, v)
+	raw := make([]byte, base64.StdEncoding.DecodedLen(len(v)))
+	n, err := base64.StdEncoding.Strict().Decode(raw, v)
+	if err != nil || n <= nonceSize+tagSize {
+		return dst, ErrOpen
+	}
+	nonce, tag, text := raw[:nonceSize], raw[nonceSize:nonceSize+tagSize], raw[nonceSize+tagSize:n]
+	sealed := append(append(make([]byte, 0, len(text)+tagSize), text...), tag...)
+	out := dst
+	fips140.WithoutEnforcement(func() { out, err = openGCM(dst, k, nonce, sealed) })
 	if err != nil {
-		return nil, ErrOpen
+		return dst, ErrOpen
 	}
-	buf = buf[:n]
-	moveTag(buf[nonceSize:])
-	plain, err := k.legacy.Open(buf[nonceSize:nonceSize], buf[:nonceSize], buf[nonceSize:], nil)
-	if err != nil {
-		return nil, ErrOpen
-	}
-	return append(dst, plain...), nil
+	return out, nil
 }
 
-// moveTag turns tag | ciphertext into ciphertext | tag, which is what Go expects.
-func moveTag(b []byte) {
-	var tag [tagSize]byte
-	copy(tag[:], b)
-	copy(b, b[tagSize:])
-	copy(b[len(b)-tagSize:], tag[:])
+func openGCM(dst []byte, k *Key, nonce, sealed []byte) ([]byte, error) {
+	block, err := aes.NewCipher(k.raw[:])
+	if err != nil {
+		return dst, err
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return dst, err
+	}
+	return aead.Open(dst, nonce, sealed, nil)
 }
