@@ -139,7 +139,8 @@ func TestSealTodayOpenTomorrow(t *testing.T) {
 	w := newWorld(t)
 	c := envelope.NewContext("cases.patient_first", "U1")
 	first := w.proxy(nil)
-	sealed := envelope.Seal(nil, w.write(first, "U1").Current(), c, []byte("Ada"))
+	old := w.write(first, "U1").Current()
+	sealed := envelope.Seal(nil, old, c, []byte("Ada"))
 	if _, err := first.Rotate(t.Context(), "U1"); err != nil {
 		t.Fatal(err)
 	}
@@ -147,8 +148,7 @@ func TestSealTodayOpenTomorrow(t *testing.T) {
 	if err != nil || k.CurrentVersion() != 2 {
 		t.Fatal(err)
 	}
-	id, _ := envelope.KeyIDOf(sealed)
-	if got, err := envelope.Open(nil, k.Find(id), c, sealed); err != nil || string(got) != "Ada" {
+	if got, err := envelope.Open(nil, k.Find(old.ID()), c, sealed); err != nil || string(got) != "Ada" {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
