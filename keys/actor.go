@@ -21,7 +21,8 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
-// actorOf returns the context's actor, in the form the audit table can hold: performed_by VARCHAR(100), ip_address VARCHAR(45).
+// actorOf returns the context's actor, in the form the audit table can hold: performed_by VARCHAR(100), ip_address
+// VARCHAR(45).
 func actorOf(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
 	if a.PerformedBy == "" {

@@ -13,8 +13,8 @@
 //   - Generating again adds a version. No version is overwritten or deleted by this package.
 //   - A key belongs to the owner whose bytes were asked for. Rows found by a lenient collation, blobs moved between owners,
 //     keys whose commitment differs from the recorded one are refused ([ErrOwner], [ErrCorrupt]).
-//   - An outage of the provider or of the store ([ErrUnavailable], [ErrStore]) leaves cached keys in use until their time to live plus a
-//     configured bound. A revocation ([ErrRevoked]) drops them at once.
+//   - An outage of the provider or of the store ([ErrUnavailable], [ErrStore]) leaves cached keys in use until their time
+//     to live plus a configured bound. A revocation ([ErrRevoked]) drops them at once.
 //   - An inactive key (is_active = 0) opens what it sealed and seals nothing new ([ErrInactive]).
 //   - Keys that left the cache are destroyed when the last user let go of them, never under a running statement.
 package keys

@@ -111,8 +111,8 @@ func (r *Ring) unwrapAll(ctx context.Context, rec *Record) (*OwnerKeys, error) {
 	return o, nil
 }
 
-// unwrap opens one version and proves that it is the recorded key. A key of the guide's, which has no record yet, gets one:
-// from then on overwriting its row in user_encryption_keys cannot lose it.
+// unwrap opens one version and proves that it is the recorded key. A key of the guide's, which has no record yet, gets
+// one: from then on overwriting its row in user_encryption_keys cannot lose it.
 func (r *Ring) unwrap(ctx context.Context, owner string, v *Version) (*envelope.Key, error) {
 	dek, err := r.kms.unwrap(ctx, v.Wrapped, v.context(owner))
 	if err != nil {

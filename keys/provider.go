@@ -48,8 +48,8 @@ func CheckContext() Context {
 	return Context{"purpose": purposeCheck, "owner": purposeCheck, "version": "0"}
 }
 
-// Canonical is the one byte string of a context: its pairs in the order of their names, every string preceded by its length as
-// a big-endian uint64. No two contexts have the same.
+// Canonical is the one byte string of a context: its pairs in the order of their names, every string preceded by its
+// length as a big-endian uint64. No two contexts have the same.
 func (c Context) Canonical() []byte {
 	var b []byte
 	for _, name := range slices.Sorted(maps.Keys(c)) {

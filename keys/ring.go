@@ -180,8 +180,8 @@ func (r *Ring) Stats() Stats {
 // Check asks the provider whether the master key works, for readiness.
 func (r *Ring) Check(ctx context.Context) error { return r.kms.check(ctx) }
 
-// fly runs f once for all simultaneous callers with the same kind and owner. It does not end with the caller that happened to
-// come first: the others need its result, and a key that was generated must be stored.
+// fly runs f once for all simultaneous callers with the same kind and owner. It does not end with the caller that
+// happened to come first: the others need its result, and a key that was generated must be stored.
 func (r *Ring) fly(ctx context.Context, kind, owner string, f func(context.Context) (*OwnerKeys, error)) (*OwnerKeys, error) {
 	result := r.flights.DoChan(r.flight(kind, owner), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opt.LoadTimeout)

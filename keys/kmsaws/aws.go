@@ -114,7 +114,8 @@ func newRetryer() aws.Retryer {
 	})
 }
 
-// backoff waits a random part of 50, 100, 200, 400 ms: the SDK's own steps, of whole seconds, are longer than a call may take.
+// backoff waits a random part of 50, 100, 200, 400 ms: the SDK's own steps, of whole seconds, are longer than a call
+// may take.
 func backoff(attempt int, _ error) (time.Duration, error) {
 	most := min(backoffFirst<<min(attempt, 10), backoffMost)
 	return rand.N(most) + time.Millisecond, nil

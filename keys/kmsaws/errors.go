@@ -38,7 +38,8 @@ func classify(op string, err error) error {
 	return e
 }
 
-// serverFault reports a status of 500 or above: whatever a broken service or something in front of it says, it denies nothing.
+// serverFault reports a status of 500 or above: whatever a broken service or something in front of it says, it denies
+// nothing.
 func serverFault(err error) bool {
 	var status interface{ HTTPStatusCode() int }
 	return errors.As(err, &status) && status.HTTPStatusCode() >= http.StatusInternalServerError

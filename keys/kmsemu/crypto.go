@@ -12,8 +12,8 @@ import (
 	"phiproxy/keys"
 )
 
-// A ciphertext blob is, in order: 0x01, the key's id (16 bytes of its UUID), nonce (12), ciphertext, tag (16). Everything before the nonce and
-// the encryption context are associated data.
+// A ciphertext blob is, in order: 0x01, the key's id (16 bytes of its UUID), nonce (12), ciphertext, tag (16).
+// Everything before the nonce and the encryption context are associated data.
 const (
 	blobVersion = 0x01
 	blobHeader  = 1 + 16

@@ -1,5 +1,6 @@
-// Package kmsemu is a KMS for tests and demonstrations: it speaks the real service's HTTP protocol (JSON 1.1, X-Amz-Target
-// TrentService.*, SigV4 headers checked for form) well enough for the AWS SDKs, and fails on demand as the real service does.
+// Package kmsemu is a KMS for tests and demonstrations: it speaks the real service's HTTP protocol (JSON 1.1,
+// X-Amz-Target TrentService.*, SigV4 headers checked for form) well enough for the AWS SDKs, and fails on demand as the
+// real service does.
 //
 // Master keys live in memory, or in the file of [Options]. It protects nothing: whoever reaches it can use its keys.
 package kmsemu

@@ -1,9 +1,9 @@
 // Package kmslocal wraps data keys under a master key in a file: for demonstrations and tests, and for those who protect
 // the file by other means. It implements [keys.Provider].
 //
-// A wrapped key is, in order: 0x01, the master key's id (16 bytes), nonce (12), ciphertext (32), tag (16). The cipher is AES-256-GCM with a
-// random nonce; everything before the nonce and the encryption context are its associated data. The file holds 32 bytes,
-// raw or as base64, and may be readable by its owner alone.
+// A wrapped key is, in order: 0x01, the master key's id (16 bytes), nonce (12), ciphertext (32), tag (16). The cipher
+// is AES-256-GCM with a random nonce; everything before the nonce and the encryption context are its associated data.
+// The file holds 32 bytes, raw or as base64, and may be readable by its owner alone.
 package kmslocal
 
 import (
@@ -118,8 +118,8 @@ func decodeKey(path string, raw []byte) ([]byte, error) {
 	return key[:n], nil
 }
 
-// createKey writes a new random key, never over an existing file, and complete or not at all: a crash must not leave half a
-// key behind, nor a key that was used and then lost.
+// createKey writes a new random key, never over an existing file, and complete or not at all: a crash must not leave
+// half a key behind, nor a key that was used and then lost.
 func createKey(path string) error {
 	key := make([]byte, keySize)
 	rand.Read(key)

@@ -20,9 +20,9 @@ type Statement struct {
 	SQL   string
 }
 
-// DDL returns the statements that create what is missing of the key tables; running them again changes nothing. They are the same
-// for MySQL, MariaDB and the embedded server. The guide's two tables have the guide's columns, without its foreign key,
-// whose ON DELETE CASCADE would destroy the key of every archived case of a deleted user.
+// DDL returns the statements that create what is missing of the key tables; running them again changes nothing. They
+// are the same for MySQL, MariaDB and the embedded server. The guide's two tables have the guide's columns, without its
+// foreign key, whose ON DELETE CASCADE would destroy the key of every archived case of a deleted user.
 func DDL() []Statement {
 	return []Statement{
 		{TableKeys, `CREATE TABLE IF NOT EXISTS user_encryption_keys (

@@ -70,7 +70,8 @@ func (s *Store) current(ctx context.Context, owner string) (current, error) {
 	return c, nil
 }
 
-// versions adds the owner's version rows to the record and returns the stored text of the current one's key, "" when it has no row.
+// versions adds the owner's version rows to the record and returns the stored text of the current one's key, "" when it
+// has no row.
 func (s *Store) versions(ctx context.Context, rec *keys.Record) (currentBlob string, err error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT user_id, key_version, wrapped_dek, key_id, kms_key, context_bound, state
 FROM phiproxy_key_versions WHERE user_id = ? ORDER BY key_version`, rec.Owner)

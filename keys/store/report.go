@@ -58,7 +58,8 @@ type AuditEntry struct {
 	IPAddress   string          // "" when the row has none
 }
 
-// AuditLog returns the newest entries first, at most limit of them, of one owner or (owner "") of all, and how many there are.
+// AuditLog returns the newest entries first, at most limit of them, of one owner or (owner "") of all, and how many
+// there are.
 func (s *Store) AuditLog(ctx context.Context, owner string, limit int) (entries []AuditEntry, total int, err error) {
 	err = s.db.QueryRowContext(ctx,
 		`SELECT COUNT(*) FROM encryption_key_audit WHERE ? = '' OR user_id = ?`, owner, owner).Scan(&total)

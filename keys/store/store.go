@@ -7,8 +7,9 @@
 //
 // A row of user_encryption_keys whose version has no row in phiproxy_key_versions was made by the guide's code.
 //
-// Every change locks the epoch's row first, so changes of all proxies run one after the other: they cannot deadlock, and
-// whoever reads an epoch has seen all earlier changes. Such a transaction has two to five statements and no call of a key service in it.
+// Every change locks the epoch's row first, so changes of all proxies run one after the other: they cannot deadlock,
+// and whoever reads an epoch has seen all earlier changes. Such a transaction has two to five statements and no call of
+// a key service in it.
 package store
 
 import (
@@ -88,7 +89,8 @@ func number(err error) uint16 {
 	return 0
 }
 
-// failed wraps a failure as ErrStore; nil stays nil. The text names the server's error number but not its message, which can quote values.
+// failed wraps a failure as ErrStore; nil stays nil. The text names the server's error number but not its message,
+// which can quote values.
 func failed(op string, err error) error {
 	var known *keys.Error
 	switch {

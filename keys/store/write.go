@@ -41,8 +41,8 @@ WHERE user_id = ?`, encoded(v), v.Number, owner)
 	})
 }
 
-// expectCurrent locks the owner's row and refuses when it is not the one that the new version was made to follow, or when that one
-// has no row of its own yet and would be lost.
+// expectCurrent locks the owner's row and refuses when it is not the one that the new version was made to follow, or
+// when that one has no row of its own yet and would be lost.
 func expectCurrent(ctx context.Context, tx *sql.Tx, owner string, from int) error {
 	var dek string
 	var version int
