@@ -672,8 +672,7 @@ func TestWarm(t *testing.T) {
 	}
 }
 
-// Two processes create the keys of the same owners at once, and each dies between generating and storing now and then:
-// every owner ends with one key, which both use.
+// Two proxies create the keys of the same owners at once: every owner ends with one key, which both use.
 func TestCreationRace(t *testing.T) {
 	s, p := newMemStore(), newKMS(t)
 	a, b := newRing(t, s, p, keys.RingOptions{}), newRing(t, s, p, keys.RingOptions{})

@@ -216,8 +216,8 @@ func TestFleetCreationRace(t *testing.T) {
 	}
 }
 
-// A process that dies between KMS and INSERT leaves nothing but an audit record.
-func TestDeathBetweenGenerateAndStore(t *testing.T) {
+// A key that was generated but could not be stored leaves nothing but its audit records.
+func TestFailureBetweenGenerateAndStore(t *testing.T) {
 	w := newWorld(t)
 	w.exec(`RENAME TABLE phiproxy_key_versions TO away`)
 	w.exec(`CREATE TABLE phiproxy_key_versions LIKE away`)
