@@ -13,7 +13,6 @@ import (
 type clause struct {
 	reason  *fault.Fault // why a protected column cannot be used there
 	aliases bool         // names of the select list are visible
-	noFlag  bool         // the flag column cannot be replaced by 0 there
 }
 
 // check walks an expression whose value the database computes: protected columns are refused but for IS NULL and COUNT,
@@ -133,11 +132,22 @@ func (w *checker) column(n *ast.ColumnName) *fault.Error {
 	case sealed:
 		return w.reasons[len(w.reasons)-1].With("column %s.%s", o.table.Name, o.table.Columns[o.column].Name)
 	case flagged:
-		if w.noFlag || ref.at < 0 || w.within(fault.Window) {
-			return fault.Flag.With("clause without constants")
-		}
-		w.r.edit(ref.at, ref.end, "0")
+		return w.r.zero(ref)
 	}
+	return nil
+}
+
+// zero makes a reference to the flag column 0 where it was 0 or 1. It stays NULL where an outer join found no row, and
+// it stays a reference, so that the server's rules for GROUP BY and DISTINCT hold as they did.
+func (r *resolver) zero(ref reference) *fault.Error {
+	if ref.at < 0 {
+		return fault.Flag.With("position")
+	}
+	text := []byte{'('}
+	for i := ref.at; i < ref.end; i++ {
+		text = append(text, r.u.text(i)...)
+	}
+	r.edit(ref.at, ref.end, string(text)+"*0)")
 	return nil
 }
 
@@ -182,7 +192,7 @@ func (w *checker) function(n *ast.FuncCallExpr) (skip bool, err *fault.Error) {
 	return false, nil
 }
 
-// aggregate lets COUNT(column) pass; the flag has no place in GROUP_CONCAT's ORDER BY, where a number is a position.
+// aggregate lets COUNT(column) pass.
 func (w *checker) aggregate(n *ast.AggregateFuncExpr) (skip bool, err *fault.Error) {
 	if strings.EqualFold(n.F, "count") && !n.Distinct && len(n.Args) == 1 {
 		if c, ok := bare(n.Args[0]).(*ast.ColumnNameExpr); ok {
@@ -190,10 +200,7 @@ func (w *checker) aggregate(n *ast.AggregateFuncExpr) (skip bool, err *fault.Err
 			return o.kind == sealed, err
 		}
 	}
-	if n.Order != nil {
-		err = w.r.check(n.Order, w.sc, clause{reason: fault.Aggregate, noFlag: true})
-	}
-	return false, err
+	return false, nil
 }
 
 // bare takes parentheses off an expression.

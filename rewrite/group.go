@@ -55,7 +55,7 @@ func (q *selecting) grouped(e ast.ExprNode) (column, *fault.Error) {
 	var err *fault.Error
 	switch e := bare(e).(type) {
 	case *ast.PositionExpr:
-		c, err = q.position(e, q.leaf.outputs)
+		c, err = q.positions().at(e)
 	case *ast.ColumnNameExpr:
 		c.origin, err = q.groupColumn(q.r.reference(e.Name))
 	default:
@@ -101,28 +101,41 @@ func (q *selecting) covers(o origin) bool {
 	return true
 }
 
-// position resolves an output named by its number.
-func (q *selecting) position(e *ast.PositionExpr, outputs []output) (column, *fault.Error) {
-	if q.block.starHidden {
-		return column{}, fault.Position.With("hidden columns in `*`")
-	}
-	return at(e, outputs), nil
+// positions is a select list whose columns are named by number.
+type positions struct {
+	outputs []output
+	shifted bool // `*` covers hidden columns, so that the server counts others than the client
+	open    bool // `*` covers unknown columns
 }
 
-func at(e *ast.PositionExpr, outputs []output) column {
-	if e.N < 1 || e.N > len(outputs) {
-		return column{} // the server will say so
+func (b *block) positions() positions {
+	return positions{outputs: b.outputs, shifted: b.starHidden, open: b.open}
+}
+
+// at is the output at a position, which must not be one of the outputs that come to be added.
+func (p positions) at(e *ast.PositionExpr) (column, *fault.Error) {
+	switch {
+	case p.shifted:
+		return column{}, fault.Position.With("hidden columns in `*`")
+	case e.P != nil, p.open: // a parameter is a constant; a list with unknown columns has no protected ones, or is refused
+		return column{}, nil
+	case e.N < 1 || e.N > len(p.outputs):
+		return column{}, fault.Range.With("position %d of %d", e.N, len(p.outputs))
 	}
-	return outputs[e.N-1].column
+	return p.outputs[e.N-1].column, nil
 }
 
 // order checks ORDER BY.
 func (q *selecting) order() *fault.Error {
-	return q.r.ordering(q.s.OrderBy, q.sc, q.leaf.outputs, q.block.starHidden)
+	return q.r.ordering(q.s.OrderBy, q.sc, q.positions())
 }
 
-// ordering checks an ORDER BY whose outputs are given.
-func (r *resolver) ordering(by *ast.OrderByClause, sc *scope, outputs []output, shifted bool) *fault.Error {
+func (q *selecting) positions() positions {
+	return positions{outputs: q.leaf.outputs, shifted: q.block.starHidden, open: q.block.open}
+}
+
+// ordering checks an ORDER BY.
+func (r *resolver) ordering(by *ast.OrderByClause, sc *scope, list positions) *fault.Error {
 	if by == nil {
 		return nil
 	}
@@ -132,10 +145,9 @@ func (r *resolver) ordering(by *ast.OrderByClause, sc *scope, outputs []output, 
 		var err *fault.Error
 		switch e := bare(item.Expr).(type) {
 		case *ast.PositionExpr:
-			if shifted {
-				return fault.Position.With("hidden columns in `*`")
-			}
-			o, ref.at = at(e, outputs).origin, -1
+			var c column
+			c, err = list.at(e)
+			o, ref.at = c.origin, -1
 		case *ast.ColumnNameExpr:
 			ref = r.reference(e.Name)
 			o, err = r.resolve(ref, sc, true)
@@ -147,10 +159,10 @@ func (r *resolver) ordering(by *ast.OrderByClause, sc *scope, outputs []output, 
 			return err
 		case o.kind == sealed:
 			return fault.OrderBy.With("column %s", o.table.Columns[o.column].Name)
-		case o.kind == flagged && ref.at < 0:
-			return fault.Flag.With("ORDER BY position")
 		case o.kind == flagged:
-			r.edit(ref.at, ref.end, "NULL") // all rows are equal in it; a 0 would be a position
+			if err := r.zero(ref); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -114,7 +114,7 @@ func (r *resolver) setOpr(s *setOpr, outer *scope, ctes *cte, u use) (*block, *f
 			return nil, err
 		}
 	}
-	return all, r.ordering(s.order, &scope{outer: outer, ctes: ctes, aliases: columnsOf(all.outputs)}, all.outputs, all.starHidden)
+	return all, r.ordering(s.order, &scope{outer: outer, ctes: ctes, aliases: columnsOf(all.outputs)}, all.positions())
 }
 
 // unionAll reports whether the part is joined to those before it by UNION ALL.

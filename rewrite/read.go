@@ -143,7 +143,7 @@ func (r *resolver) values(s *ast.SelectStmt, sc *scope) (*block, *fault.Error) {
 			b.outputs = make([]output, len(row.Values))
 		}
 	}
-	return b, r.ordering(s.OrderBy, sc, b.outputs, false)
+	return b, r.ordering(s.OrderBy, sc, b.positions())
 }
 
 // selecting is the resolution of one SELECT.
@@ -307,7 +307,7 @@ func (q *selecting) expressions() *fault.Error {
 		}
 	}
 	for i := range s.WindowSpecs {
-		if err := r.check(&s.WindowSpecs[i], q.sc, clause{reason: fault.Window, noFlag: true}); err != nil {
+		if err := r.check(&s.WindowSpecs[i], q.sc, clause{reason: fault.Window}); err != nil {
 			return err
 		}
 	}

@@ -56,6 +56,7 @@ type item struct {
 	sources []*source
 	star    []column
 	open    bool
+	turned  bool // it holds a RIGHT JOIN with ON
 }
 
 // from resolves a FROM clause (nil: none) and checks its join conditions.
@@ -69,32 +70,7 @@ func (r *resolver) from(refs *ast.TableRefsClause, outer *scope, ctes *cte) (*sc
 		return nil, err
 	}
 	sc.star, sc.open = it.star, it.open
-	return sc, r.joinConditions(refs.TableRefs, sc)
-}
-
-// joinConditions checks ON once every table of the clause is in scope.
-func (r *resolver) joinConditions(n ast.ResultSetNode, sc *scope) *fault.Error {
-	switch n := n.(type) {
-	case *ast.Join:
-		if n.On != nil {
-			if err := r.check(n.On.Expr, sc, clause{reason: fault.Join}); err != nil {
-				return err
-			}
-		}
-		for _, side := range []ast.ResultSetNode{n.Left, n.Right} {
-			if side == nil {
-				continue
-			}
-			if err := r.joinConditions(side, sc); err != nil {
-				return err
-			}
-		}
-	case *ast.TableSource:
-		if j, ok := n.Source.(*ast.Join); ok {
-			return r.joinConditions(j, sc)
-		}
-	}
-	return nil
+	return sc, nil
 }
 
 func (r *resolver) tableRef(n ast.ResultSetNode, sc *scope) (*item, *fault.Error) {
@@ -119,6 +95,12 @@ func (r *resolver) join(n *ast.Join, sc *scope) (*item, *fault.Error) {
 		return nil, err
 	}
 	it := &item{sources: append(left.sources[:len(left.sources):len(left.sources)], right.sources...), open: left.open || right.open}
+	if n.On != nil { // it sees the tables of its own join only
+		on := &scope{outer: sc.outer, ctes: sc.ctes, sources: it.sources}
+		if err := r.check(n.On.Expr, on, clause{reason: fault.Join}); err != nil {
+			return nil, err
+		}
+	}
 	if n.Tp == ast.RightJoin {
 		left, right = right, left // the server turns it round; `*` lists the common columns as the right table has them
 	}
@@ -128,6 +110,10 @@ func (r *resolver) join(n *ast.Join, sc *scope) (*item, *fault.Error) {
 	}
 	if len(common) == 0 && n.Tp == ast.RightJoin {
 		left, right = right, left
+	}
+	it.turned = left.turned || right.turned || len(common) == 0 && n.Tp == ast.RightJoin
+	if it.turned && len(common) > 0 { // MySQL and MariaDB list the inner join's columns in different orders
+		it.open = true
 	}
 	it.star = coalesce(common, left.star, right.star)
 	return it, nil
@@ -398,7 +384,7 @@ func (r *resolver) resolve(ref reference, sc *scope, aliases bool) (origin, *fau
 		return origin{}, fault.Unknown.With("a table with unknown columns is nearer")
 	}
 	for _, c := range found {
-		if c.kind != best.kind || c.table != best.table || c.column != best.column {
+		if c.kind != best.kind || c.table != best.table || c.column != best.column || c.via != best.via {
 			return origin{}, fault.Ambiguous.With("%d meanings", len(found))
 		}
 	}

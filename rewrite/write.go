@@ -148,7 +148,7 @@ func (r *resolver) checkTail(where ast.ExprNode, order *ast.OrderByClause, sc *s
 		}
 	}
 	if order != nil {
-		return r.check(order, sc, clause{reason: fault.OrderBy, noFlag: true})
+		return r.check(order, sc, clause{reason: fault.OrderBy})
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestUpdateText(t *testing.T) {
 	}
 	probes, err := s.Probes()
 	const probe = "SELECT CAST(`c`.`case_id` AS BINARY), CAST(`c`.`user_id` AS BINARY), `c`.`patient_first`, `c`.`patient_last`, `c`.`ins_provider`, `c`.`patient_dob`" +
-		" FROM cases c WHERE c.case_id='c1' AND 0 = 0 ORDER BY case_id LIMIT 2 FOR UPDATE"
+		" FROM cases c WHERE c.case_id='c1' AND (phi_encrypted*0) = 0 ORDER BY case_id LIMIT 2 FOR UPDATE"
 	if err != nil || string(probes[0].SQL) != probe {
 		t.Errorf("probe:\ngot  %s\nwant %s (%v)", probes[0].SQL, probe, err)
 	}
@@ -98,7 +98,7 @@ func TestUpdateText(t *testing.T) {
 	guarded.Guard = [][]byte{[]byte("u1"), nil, []byte("A"), {}, nil}
 	const head = "UPDATE cases c SET c.patient_first="
 	const mid = ", case_status = 2, phi_encrypted=`c`.`phi_encrypted`"
-	const where = " WHERE (c.case_id='c1' AND 0 = 0) AND "
+	const where = " WHERE (c.case_id='c1' AND (phi_encrypted*0) = 0) AND "
 	for _, c := range []struct {
 		rows []RowPatch
 		want string

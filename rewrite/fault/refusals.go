@@ -42,11 +42,12 @@ var (
 	Explain      = refusal("PHI-1135", "EXPLAIN works only for statements that need no sealed value")
 	ShowFilter   = refusal("PHI-1136", "SHOW COLUMNS of a protected table works without EXTENDED and WHERE; use LIKE or filter in the application")
 	Statement    = refusal("PHI-1137", "statements of this kind cannot name a protected table")
-	Ambiguous    = refusal("PHI-1138", "a name in this statement is both an alias and a protected column; rename the alias")
+	Ambiguous    = &Fault{"PHI-1138", 1052, "23000", "a name in this statement has several meanings, one of them a protected column; qualify it, or rename the alias", Client}
 	NullDate     = refusal("PHI-1139", "IS NULL of a protected date column that is NOT NULL also matches zero dates, which the database cannot see; test it in the application")
 	Star         = refusal("PHI-1140", "`*` covers a table whose columns phiproxy does not know; list the columns instead")
 	Position     = refusal("PHI-1141", "columns cannot be named by position in a query that expands `*` over a derived table with protected columns; name them")
 	Natural      = refusal("PHI-1142", "NATURAL JOIN cannot be used with this protected table; write the join condition")
+	Range        = &Fault{"PHI-1144", 1054, "42S22", "ORDER BY or GROUP BY names a column position that the select list does not have", Client}
 	Unnamed      = refusal("PHI-1143", "an expression of the select list that phiproxy must rewrite needs an alias, or its column would get another name")
 )
 
