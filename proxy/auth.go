@@ -22,6 +22,10 @@ const (
 	publicKeyRequest  = 2 // client: send me your public key, to encrypt the password with
 )
 
+// sha256KeyRequest is what publicKeyRequest is in sha256_password, which asks for the password at once. Servers name this
+// plugin for users that do not exist.
+const sha256KeyRequest = 1
+
 const passwordKeyBits = 2048
 
 // newPasswordKey makes the key that clients without TLS encrypt their password with when only the backend leg has TLS.
@@ -50,7 +54,7 @@ func (s *session) relayAuth(plugin string) error {
 		case plugin == mysql.AUTH_CACHING_SHA2_PASSWORD && bytes.Equal(p, []byte{mysql.MORE_DATE_HEADER, fastAuthSuccess}):
 			err = s.client.WritePacket(p)
 		case plugin == mysql.AUTH_CACHING_SHA2_PASSWORD && bytes.Equal(p, []byte{mysql.MORE_DATE_HEADER, fullAuthRequested}):
-			err = s.fullAuth(p)
+			err = s.carryPassword(p, publicKeyRequest)
 		default:
 			err = s.ask(p)
 		}
@@ -99,10 +103,13 @@ func (s *session) switchPlugin(p []byte) (plugin string, err error) {
 	if err := r.Decode(p); err != nil {
 		return "", backendError(err)
 	}
-	if !s.mayCarry(r.Plugin) {
+	s.nonce = bytes.Clone(bytes.TrimSuffix(r.Data, []byte{0}))
+	switch {
+	case r.Plugin == mysql.AUTH_SHA256_PASSWORD:
+		return r.Plugin, s.carryPassword(p, sha256KeyRequest)
+	case !s.mayCarry(r.Plugin):
 		return "", fault.PasswordPath.With("plugin %s", pluginName(r.Plugin))
 	}
-	s.nonce = bytes.Clone(bytes.TrimSuffix(r.Data, []byte{0}))
 	return r.Plugin, s.ask(p)
 }
 
@@ -114,9 +121,9 @@ func pluginName(plugin string) string {
 	return plugin
 }
 
-// mayCarry reports whether a plugin's steps mean the same on both legs. The two named send the password in the clear
-// over TLS; passing that on to a leg without TLS would expose it, and the other way round the server would not get what
-// it expects. caching_sha2_password is bridged by fullAuth.
+// mayCarry reports whether a plugin's first step means the same on both legs. The two named send the password in the
+// clear over TLS; passing that on to a leg without TLS would expose it, and the other way round the server would not get
+// what it expects. Where the server asks for the password later, carryPassword bridges the two.
 func (s *session) mayCarry(plugin string) bool {
 	switch plugin {
 	case mysql.AUTH_CLEAR_PASSWORD:
@@ -132,27 +139,30 @@ func (s *session) backendSecure() bool {
 	return s.srv.cfg.BackendTLS != nil || s.backend.Secure()
 }
 
-// fullAuth carries the password itself. Each side takes it in the clear over TLS and encrypted with the other side's
-// public key without; where the legs differ the proxy stands between.
-func (s *session) fullAuth(request []byte) error {
-	answer, err := s.askClient(request)
+// carryPassword passes on the server's wish for the password itself, and the password back. Each side takes it in the
+// clear over TLS and encrypted with the other side's public key without; where the legs differ the proxy stands between.
+// keyRequest is the plugin's way of asking for a key.
+func (s *session) carryPassword(wish []byte, keyRequest byte) error {
+	answer, err := s.askClient(wish)
 	if err != nil {
 		return err
 	}
 	switch {
-	case s.client.Secure() == s.backendSecure():
+	case s.client.Secure() == s.backendSecure() || bytes.Equal(answer, []byte{0}): // an empty password is never encrypted
 		return s.backend.WritePacket(answer)
 	case s.client.Secure():
-		return s.encryptPassword(answer)
+		return s.encryptPassword(answer, keyRequest)
+	case !bytes.Equal(answer, []byte{keyRequest}):
+		return fault.PasswordPath.With("the client holds a public key of its own")
 	}
-	return s.decryptPassword(answer)
+	return s.decryptPassword()
 }
 
 // encryptPassword sends a password that came in the clear, NUL at its end, to a server without TLS.
-func (s *session) encryptPassword(clear []byte) error {
+func (s *session) encryptPassword(clear []byte, keyRequest byte) error {
 	clear = bytes.Clone(clear)
 	defer wipe(clear)
-	reply, err := s.askBackend([]byte{publicKeyRequest})
+	reply, err := s.askBackend([]byte{keyRequest})
 	if err != nil {
 		return err
 	}
@@ -193,10 +203,7 @@ func serverKey(reply []byte) (*rsa.PublicKey, error) {
 }
 
 // decryptPassword answers a client without TLS with the proxy's own key and sends what it encrypts to a server with TLS.
-func (s *session) decryptPassword(answer []byte) error {
-	if !bytes.Equal(answer, []byte{publicKeyRequest}) {
-		return fault.PasswordPath.With("the client holds a public key of its own")
-	}
+func (s *session) decryptPassword() error {
 	key, err := s.srv.key()
 	if err != nil {
 		return fault.PasswordPath.With("%v", err)

@@ -183,6 +183,18 @@ func TestUnknownPluginIsRelayed(t *testing.T) {
 // cache does: in the clear over TLS, encrypted with its public key otherwise.
 func sha2Backend(t *testing.T, withTLS bool) *backend {
 	t.Helper()
+	return passwordBackend(t, withTLS, []byte{mysql.MORE_DATE_HEADER, fullAuthRequested}, publicKeyRequest)
+}
+
+// sha256Backend does the same by sha256_password.
+func sha256Backend(t *testing.T, withTLS bool) *backend {
+	t.Helper()
+	step := packet.AuthSwitchRequest{Plugin: mysql.AUTH_SHA256_PASSWORD, Data: append(testNonce[:20:20], 0)}
+	return passwordBackend(t, withTLS, step.Append(nil), sha256KeyRequest)
+}
+
+func passwordBackend(t *testing.T, withTLS bool, wish []byte, keyRequest byte) *backend {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, passwordKeyBits)
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +206,7 @@ func sha2Backend(t *testing.T, withTLS bool) *backend {
 		b.tls = selfSigned(t)
 	}
 	b.login = func(c *wire.Conn, _ *packet.HandshakeResponse) bool {
-		password, err := fullAuthOf(c, key)
+		password, err := passwordOf(c, key, wish, keyRequest)
 		if err == nil && string(password) == "secret\x00" {
 			return true
 		}
@@ -204,15 +216,15 @@ func sha2Backend(t *testing.T, withTLS bool) *backend {
 	return b
 }
 
-func fullAuthOf(c *wire.Conn, key *rsa.PrivateKey) ([]byte, error) {
-	if err := write(c, []byte{mysql.MORE_DATE_HEADER, fullAuthRequested}); err != nil {
+func passwordOf(c *wire.Conn, key *rsa.PrivateKey, wish []byte, keyRequest byte) ([]byte, error) {
+	if err := write(c, wish); err != nil {
 		return nil, err
 	}
 	p, err := c.ReadPacket()
 	if err != nil || c.Secure() {
 		return p, err
 	}
-	if !bytes.Equal(p, []byte{publicKeyRequest}) {
+	if !bytes.Equal(p, []byte{keyRequest}) {
 		return nil, fmt.Errorf("password sent without TLS")
 	}
 	offer, err := publicKeyOffer(&key.PublicKey)
@@ -230,26 +242,33 @@ func fullAuthOf(c *wire.Conn, key *rsa.PrivateKey) ([]byte, error) {
 	return password, err
 }
 
-func TestFullAuthenticationWithTLSOnEitherLeg(t *testing.T) {
-	for _, clientTLS := range []bool{false, true} {
-		for _, backendTLS := range []bool{false, true} {
-			for _, password := range []string{"secret", "wrong"} {
-				t.Run(fmt.Sprintf("client %t backend %t %s", clientTLS, backendTLS, password), func(t *testing.T) {
-					p := newProxy(t, sha2Backend(t, backendTLS), func(c *Config) {
-						if backendTLS {
-							c.BackendTLS = &tls.Config{InsecureSkipVerify: true}
-						}
-						if clientTLS {
-							c.ClientTLS = selfSigned(t)
-							c.RequireTLS = true
+func TestPasswordsWithTLSOnEitherLeg(t *testing.T) {
+	plugins := map[string]func(*testing.T, bool) *backend{"caching_sha2": sha2Backend, "sha256": sha256Backend}
+	for plugin, server := range plugins {
+		for _, clientTLS := range []bool{false, true} {
+			for _, backendTLS := range []bool{false, true} {
+				for _, password := range []string{"secret", "wrong"} {
+					t.Run(fmt.Sprintf("%s client %t backend %t %s", plugin, clientTLS, backendTLS, password), func(t *testing.T) {
+						p := newProxy(t, server(t, backendTLS), tlsOn(t, clientTLS, backendTLS))
+						err := ping(t, p.addr, password, clientTLS)
+						if (err == nil) != (password == "secret") {
+							t.Fatalf("login: %v; proxy: %v", err, p.closed())
 						}
 					})
-					err := ping(t, p.addr, password, clientTLS)
-					if (err == nil) != (password == "secret") {
-						t.Fatalf("login: %v; proxy: %v", err, p.closed())
-					}
-				})
+				}
 			}
+		}
+	}
+}
+
+func tlsOn(t *testing.T, clientLeg, backendLeg bool) func(*Config) {
+	return func(c *Config) {
+		if backendLeg {
+			c.BackendTLS = &tls.Config{InsecureSkipVerify: true}
+		}
+		if clientLeg {
+			c.ClientTLS = selfSigned(t)
+			c.RequireTLS = true
 		}
 	}
 }
