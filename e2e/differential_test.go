@@ -67,16 +67,16 @@ type prepared struct {
 
 // clearEmbedded takes out what the embedded server says in its own way: phiproxy says of protected columns and of bad
 // values what MySQL would.
-func (a answer) clearEmbedded() {
+func (a *answer) clearEmbedded() {
 	for i := range a.Results {
 		r := &a.Results[i]
-		r.Info = ""
+		r.Info, r.Warnings = "", 0
 		clearTimes(r)
 		if r.Err != nil {
 			r.Err = &client.ServerError{Message: "some error"}
 		}
 	}
-	clear(a.Warnings)
+	a.Warnings = nil
 	a.eachColumn(func(c *client.Column) {
 		c.Charset, c.Flags, c.Length, c.Decimals = 0, 0, 0, 0
 		if c.Type == mysql.MYSQL_TYPE_BLOB {
