@@ -180,7 +180,7 @@ func (g generator) selectCTE() string {
 }
 
 func (g generator) selectUnion() string {
-	return "SELECT case_id, 1 AS b, patient_first FROM cases WHERE " + g.where("") + " UNION ALL SELECT case_id, 2, patient_last FROM deleted_cases WHERE " + g.where("") + " ORDER BY 1, 2"
+	return "SELECT case_id, 1 AS b, patient_first FROM cases WHERE " + g.where("") + " UNION ALL SELECT case_id, 2, patient_first FROM deleted_cases WHERE " + g.where("") + " ORDER BY 1, 2"
 }
 
 func (g generator) selectCoalesce() string {

@@ -83,6 +83,9 @@ func (c *Conn) switchPlugin(b []byte, o Options) (nonce []byte, err error) {
 	if n := len(nonce); n > 0 && nonce[n-1] == 0 {
 		nonce = nonce[:n-1]
 	}
+	if request.Plugin == mysql.AUTH_SHA256_PASSWORD {
+		return nonce, c.fullAuthentication(o)
+	}
 	answer, err := proof(request.Plugin, o.Password, nonce)
 	if err != nil {
 		return nil, err
@@ -90,7 +93,20 @@ func (c *Conn) switchPlugin(b []byte, o Options) (nonce []byte, err error) {
 	return nonce, c.Write(answer)
 }
 
-const requestPublicKey = 2
+// What asks a server for its public key.
+const (
+	requestPublicKey = 2 // caching_sha2_password
+	requestSHA256Key = 1 // sha256_password
+)
+
+// fullAuthentication begins sha256_password, which MySQL also pretends for users it does not know: the password itself over
+// TLS, or a request for the public key.
+func (c *Conn) fullAuthentication(o Options) error {
+	if c.Secure() {
+		return c.Write(append([]byte(o.Password), 0))
+	}
+	return c.Write([]byte{requestSHA256Key})
+}
 
 // moreData is the rest of caching_sha2_password: nothing on the fast path, else the password itself over TLS, or under the
 // server's public key without.

@@ -319,6 +319,9 @@ INSERT IGNORE INTO cases (case_id, user_id, patient_first) VALUES ('m4','{P2}','
 -- @N07 star, aliases, union, derived table, common table expression
 SELECT case_id, 1 AS branch, patient_first AS f FROM cases WHERE case_id LIKE 'm%' UNION ALL SELECT case_id, 2, patient_last FROM cases WHERE case_id LIKE 'm%' ORDER BY 1, 2;
 
+-- @N07b the same column in every branch
+SELECT case_id, 1 AS branch, patient_first FROM cases WHERE case_id LIKE 'm%' UNION ALL SELECT case_id, 2, patient_first FROM deleted_cases WHERE case_id LIKE 'new%' ORDER BY 1, 2;
+
 -- @N08
 SELECT d.case_id, d.patient_first, d.dob FROM (SELECT case_id, patient_first, patient_dob AS dob FROM cases WHERE case_id LIKE 'm%') d ORDER BY d.case_id;
 
