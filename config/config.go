@@ -103,7 +103,7 @@ type Keys struct {
 	Endpoint              string   `yaml:"endpoint" doc:"URL of another KMS endpoint: a VPC or FIPS endpoint, or an emulator (aws)."`
 	AllowInsecureEndpoint bool     `yaml:"allow_insecure_endpoint" doc:"Permits an http:// endpoint that is not on loopback. Data keys then cross the network readable; for emulators only."`
 	LocalFile             string   `yaml:"local_file" doc:"File with the local master key, mode 0600 (local)."`
-	Timeout               Duration `yaml:"timeout" default:"5s" doc:"Longest wait for one KMS call, retries included."`
+	Timeout               Duration `yaml:"timeout" default:"2s" doc:"Longest wait for one KMS call, retries included."`
 	Store                 Store    `yaml:"store" doc:"The proxy's own account at the database. It keeps the wrapped keys and the audit records, and reads the schema of the protected tables."`
 	CacheTTL              Duration `yaml:"cache_ttl" default:"24h" doc:"How long an unwrapped data key stays in memory."`
 	StaleFor              Duration `yaml:"stale_for" default:"1h" doc:"How much longer than cache_ttl a key serves on while the key service or the store cannot be reached. A revoked key is dropped at once."`
