@@ -98,6 +98,14 @@ func clearTimes(r *client.Result) {
 
 func (a answer) clearLengths() { a.eachColumn(func(c *client.Column) { c.Length = 0 }) }
 
+func (a answer) clearPreparedDecimals() {
+	if a.Prepare != nil {
+		for i := range a.Prepare.Columns {
+			a.Prepare.Columns[i].Decimals = 0
+		}
+	}
+}
+
 func (a answer) clearFlags(flags uint16) { a.eachColumn(func(c *client.Column) { c.Flags &^= flags }) }
 
 func (a answer) eachColumn(f func(*client.Column)) {
@@ -248,6 +256,11 @@ func (p *pair) run(t *testing.T, st statement, prepare bool) bool {
 	if p.kind == servers.Embedded {
 		want.clearEmbedded()
 		got.clearEmbedded()
+	}
+	if prepare && strings.Contains(st.sql, "UNION") {
+		// Until it has run, MySQL says 31 for the decimals of a text column of a union and 0 for those of a binary one.
+		want.clearPreparedDecimals()
+		got.clearPreparedDecimals()
 	}
 	if strings.Contains(st.sql, "GROUP BY") {
 		want.clearFlags(groupedFlags)
