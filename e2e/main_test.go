@@ -39,6 +39,7 @@ func startShared(kind servers.Kind) (*servers.Server, error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	cleanups = append([]func() error{harness.RemoveBinaries}, cleanups...)
 	for i := len(cleanups) - 1; i >= 0; i-- {
 		if err := cleanups[i](); err != nil {
 			fmt.Fprintln(os.Stderr, "cleaning up:", err)

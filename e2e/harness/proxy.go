@@ -160,7 +160,7 @@ func Start(o Options) (*Proxy, error) {
 		return nil, err
 	}
 	if out, err := p.Command("schema", "apply"); err != nil {
-		return nil, fmt.Errorf("phiproxy schema apply: %w\n%s", err, out)
+		return nil, errors.Join(fmt.Errorf("phiproxy schema apply: %w\n%s", err, out), os.RemoveAll(p.Dir))
 	}
 	return p, p.Run()
 }
@@ -257,11 +257,23 @@ func Direct(s *servers.Server, database string) (*client.Conn, error) {
 // Binary is the path of phiproxy, built when first asked for.
 var Binary = sync.OnceValues(func() (string, error) { return build("phiproxy") })
 
+// RemoveBinaries removes what was built, at the end of a test run.
+func RemoveBinaries() error {
+	if err := os.Remove(binaryPath("phiproxy")); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func binaryPath(name string) string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("phiproxy-e2e-%d-%s", os.Getpid(), name))
+}
+
 // build builds ./cmd/name of this module.
 func build(name string) (string, error) {
 	_, file, _, _ := runtime.Caller(0)
 	root := filepath.Join(filepath.Dir(file), "..", "..")
-	out := filepath.Join(os.TempDir(), fmt.Sprintf("phiproxy-e2e-%d-%s", os.Getpid(), name))
+	out := binaryPath(name)
 	cmd := exec.Command("go", "build", "-o", out, "./cmd/"+name)
 	cmd.Dir = root
 	if text, err := cmd.CombinedOutput(); err != nil {
