@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 )
@@ -54,13 +55,16 @@ func frame(payload []byte, seq byte) []byte {
 	}
 }
 
-func pattern(n int) []byte {
-	p := make([]byte, n)
+// pattern returns n bytes, to be read only.
+func pattern(n int) []byte { return patternBytes()[:n:n] }
+
+var patternBytes = sync.OnceValue(func() []byte {
+	p := make([]byte, 1<<25+2)
 	for i := range p {
 		p[i] = byte(i*7 + i>>8)
 	}
 	return p
-}
+})
 
 // lengths are payload lengths around every boundary: the header, a block, a fragment and its multiples.
 func lengths() []int {
@@ -73,7 +77,7 @@ func lengths() []int {
 
 func chunksFor(n int) []int {
 	if n > 1<<16 {
-		return []int{blockSize - 1, 1 << 20}
+		return []int{blockSize - 1}
 	}
 	return []int{1, 2, 3, 7, 1000, 1 << 20}
 }
@@ -471,5 +475,34 @@ func TestTLSRefusesInjectedPackets(t *testing.T) {
 	var e *Error
 	if err := c.StartTLS(context.Background(), tls.Server, cfg); !errors.As(err, &e) || e.Op != "tls" {
 		t.Fatalf("the injected packet was accepted: %v", err)
+	}
+}
+
+// A write that finds the socket full goes on when the reader has caught up, and ends when the reader is gone.
+func TestLargeWritesWaitForRoom(t *testing.T) {
+	a, b := tcpPair(t)
+	c := New(b, "client", testLimit)
+	payload := pattern(MaxFragment + 1000)
+	done := make(chan error, 1)
+	go func() { done <- c.WritePacket(payload) }()
+	want := frame(payload, 0)
+	got := make([]byte, len(want)-1000-headerSize) // what is left stays in the write buffer
+	if _, err := io.ReadFull(a, got); err != nil || !bytes.Equal(got, want[:len(got)]) {
+		t.Fatalf("wrong bytes, error %v", err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for done <- nil; c.WritePacket(payload) == nil; {
+		}
+		close(done)
+	}()
+	<-done
+	a.Close()
+	<-done
+	var e *Error
+	if err := c.WritePacket(payload); !errors.As(err, &e) || e.Op != "write" {
+		t.Fatalf("error %v", err)
 	}
 }
