@@ -118,10 +118,15 @@ func (s *scanner) version() (version, n int, ok bool) {
 	return 0, 0, false
 }
 
+// never is the version of comments that no server is to execute; every dump of MariaDB's begins with one.
+const never = 999999
+
 // runs tells whether the server executes a comment of that version, and whether that is certain. A version above the
-// server's is never certain: the server may have been replaced by a newer one since it was asked.
+// server's is not certain, save for that of no server: the server may have been replaced by a newer one since it was asked.
 func (s *scanner) runs(version int, maria bool) (run, known bool) {
 	switch {
+	case version == never && s.o.MariaDB && s.o.Version != 0:
+		return false, true
 	case version < 50700:
 		return true, true
 	case !s.o.MariaDB || maria || version > 99999:

@@ -67,6 +67,7 @@ func TestScan(t *testing.T) {
 		{maria1011, "SELECT 1 /*!100500 + 1 */", "SELECT int:1 + int:1"},
 		{maria1011, "SELECT 1 /*M! + 1 */ /*M!100000 + 2 */", "SELECT int:1 + int:1 + int:2"},
 		{mysql97, "SELECT 1 /*M! + 1 */", "SELECT int:1"},
+		{maria1011, "/*M!999999- sandbox */ SELECT 1", "SELECT int:1"},
 		{mysql97, "SELECT 1 /*!50000 + 1 /* x */ + 1 */ + 2", "SELECT int:1 + int:1 + int:1 + int:2"},
 		{maria1011, "SELECT 1 /*!80000 + 1 /* x */ + 1 */ + 2", "SELECT int:1 + int:2"},
 		{mysql97, "SELECT 1 /*!50000 , '*/' */ , 2", "SELECT int:1 , string:'*/' , int:2"},
