@@ -108,7 +108,7 @@ func TestTampering(t *testing.T) {
 		c := app(t, p)
 		admin := direct(t, s, "tampering")
 		for name, change := range map[string]string{
-			"bit flipped":         "UPDATE cases SET patient_first = CONCAT(LEFT(patient_first, 30), CHAR(ASCII(SUBSTRING(patient_first, 31, 1)) ^ 1), SUBSTRING(patient_first, 32)) WHERE case_id = 'a'",
+			"changed":             "UPDATE cases SET patient_first = UNHEX(CONCAT(LEFT(HEX(patient_first), 60), IF(SUBSTRING(HEX(patient_first), 61, 1) = '0', '1', '0'), SUBSTRING(HEX(patient_first), 62))) WHERE case_id = 'a'",
 			"truncated":           "UPDATE cases SET patient_first = LEFT(patient_first, LENGTH(patient_first) - 1) WHERE case_id = 'a'",
 			"extended":            "UPDATE cases SET patient_first = UNHEX(CONCAT(HEX(patient_first), '78')) WHERE case_id = 'a'",
 			"from another column": "UPDATE cases SET patient_first = patient_last WHERE case_id = 'a'",
