@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Date is DATE. Its plaintext is "YYYY-MM-DD".
@@ -26,23 +28,32 @@ func (Date) Normalize(v Value, m Mode) ([]byte, *Problem) {
 		return fmt.Appendf(nil, "%04d-%02d-%02d", d.year, d.month, d.day), nil
 	case !ok && !hopeless(v):
 		return nil, refuse
+	case m.Strict && !plainlyShown(v.Bytes):
+		return nil, refuse
 	case m.Strict:
-		const shownBytes = 128
-		return nil, &Problem{Code: 1292, State: "22007", Text: "Incorrect date value: '" + string(v.Bytes[:min(len(v.Bytes), shownBytes)]) + "'", Fatal: true}
+		return nil, &Problem{Code: 1292, State: "22007", Text: "Incorrect date value: '" + string(v.Bytes) + "'", Fatal: true}
 	case d.year == 0 && d.month == 0 && d.day == 0 && ok, ok && (d.month == 0 || d.day == 0):
 		return nil, refuse // the warning differs between servers
-	case ok && !m.MariaDB:
+	case ok && !m.MariaDB && v.Kind != Int && d.month <= 12 && d.day <= 31:
 		return []byte("0000-00-00"), &Problem{Code: 1264, State: "22003", Text: "Out of range value"}
 	}
 	return []byte("0000-00-00"), &Problem{Code: 1265, State: "01000", Text: "Data truncated"}
 }
 
-// hopeless reports whether a text is certainly no date: its first character is no digit and no white space.
+// hopeless reports whether a text is certainly no date, and one that the servers show alike: its first character is no
+// digit and no white space.
 func hopeless(v Value) bool {
-	if v.Kind != String {
+	if v.Kind != String || !utf8.Valid(v.Bytes) {
 		return false
 	}
 	return len(v.Bytes) == 0 || v.Bytes[0] > ' ' && v.Bytes[0] < 0x7f && (v.Bytes[0] < '0' || v.Bytes[0] > '9') && bytes.IndexByte([]byte("-+.:/,*"), v.Bytes[0]) < 0
+}
+
+// plainlyShown reports whether every server shows a wrong date as it is: longer ones are cut, control characters escaped,
+// each server in its own way.
+func plainlyShown(b []byte) bool {
+	const most = 128
+	return len(b) <= most && bytes.IndexFunc(b, unicode.IsControl) < 0
 }
 
 type date struct{ year, month, day int }
@@ -51,6 +62,9 @@ type date struct{ year, month, day int }
 func parseDate(v Value) (date, bool) {
 	switch v.Kind {
 	case Int:
+		if len(v.Bytes) > 0 && v.Bytes[0] == '0' {
+			return date{}, false // the server reads the number without its leading zeros
+		}
 		return digitDate(v.Bytes)
 	case String:
 		b := v.Bytes
@@ -75,7 +89,7 @@ func withoutMidnight(b []byte) []byte {
 	return b
 }
 
-// digitDate reads YYYYMMDD and YYMMDD; 0 is the zero date as a number.
+// digitDate reads YYYYMMDD and YYMMDD.
 func digitDate(b []byte) (date, bool) {
 	if len(b) != 8 && len(b) != 6 || !allDigits(b) {
 		return date{}, false
@@ -83,7 +97,7 @@ func digitDate(b []byte) (date, bool) {
 	n := len(b) - 4
 	d := date{number(b[:n]), number(b[n : n+2]), number(b[n+2:])}
 	if n == 2 {
-		d.year = century(d.year)
+		d = d.inCentury()
 	}
 	return d, true
 }
@@ -102,7 +116,7 @@ func dashedDate(b []byte) (date, bool) {
 	d := date{number(parts[0]), number(parts[1]), number(parts[2])}
 	switch len(parts[0]) {
 	case 2:
-		d.year = century(d.year)
+		d = d.inCentury()
 	case 4:
 	default:
 		return date{}, false
@@ -110,12 +124,18 @@ func dashedDate(b []byte) (date, bool) {
 	return d, true
 }
 
-// century is the year of two digits: 70 to 99 are of the last century (MySQL manual, "2-Digit Years in Dates").
-func century(year int) int {
-	if year < 70 {
-		return 2000 + year
+// inCentury completes a year of two digits: 70 to 99 are of the last century (MySQL manual, "2-Digit Years in Dates").
+// The zero date stays what it is.
+func (d date) inCentury() date {
+	switch {
+	case d == date{}:
+		return d
+	case d.year < 70:
+		d.year += 2000
+	default:
+		d.year += 1900
 	}
-	return 1900 + year
+	return d
 }
 
 func allDigits(b []byte) bool {
@@ -148,7 +168,7 @@ func (d date) valid(m Mode) bool {
 func daysIn(year, month int) int {
 	switch month {
 	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0 && year != 0) { // the servers' year 0 is no leap year
 			return 29
 		}
 		return 28

@@ -64,7 +64,7 @@ type Problem struct {
 // Charset is the result character set of a session (character_set_results) as far as columns need it.
 type Charset struct {
 	Name   string // "utf8mb4", "utf8mb3", "latin1", "ascii", or "binary" when it is NULL or binary
-	ID     uint16 // collation id to show in column definitions of text columns; for "binary" the column's own collation is shown
+	ID     uint16 // collation id to show in column definitions of text columns; for "binary" the column's own collation is shown unless it is 63
 	MaxLen int    // bytes per character: 4, 3, 1
 }
 

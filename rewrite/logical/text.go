@@ -60,6 +60,9 @@ func (t text) Normalize(v Value, m Mode) ([]byte, *Problem) {
 	return t.fit(v.Bytes, m)
 }
 
+// shownBytes is how many bytes of a wrong text error 1366 shows.
+const shownBytes = 6
+
 var refuse = &Problem{Fatal: true, Refuse: true}
 
 // fit checks the length.
@@ -68,8 +71,10 @@ func (t text) fit(b []byte, m Mode) ([]byte, *Problem) {
 	switch {
 	case end == len(b):
 		return b, nil
-	case len(bytes.TrimRight(b[end:], " ")) == 0 && t.chars > 0:
+	case len(bytes.TrimRight(b[end:], " \t\n\v\f\r")) == 0:
 		return nil, refuse // cut with a note, whose level the proxy's own warnings do not have
+	case m.MariaDB && t.chars == 0 && t.column.MaxLen > 1 && end < t.bytes:
+		return nil, refuse // it cuts within a character and then says that the character is incorrect
 	case m.Strict:
 		return nil, &Problem{Code: 1406, State: "22001", Text: "Data too long", Fatal: true}
 	}
@@ -109,7 +114,7 @@ func (t text) wrongCharacter(b []byte, m Mode) *Problem {
 	for i := 0; i < len(b); {
 		r, n := utf8.DecodeRune(b[i:])
 		if r == utf8.RuneError && n <= 1 || !t.column.holds(r) {
-			if !m.Strict {
+			if !m.Strict || !t.saidAlike(b, i) {
 				return refuse
 			}
 			return &Problem{Code: 1366, State: "HY000", Text: "Incorrect string value: '" + shown(b[i:]) + "'", Fatal: true}
@@ -119,12 +124,26 @@ func (t text) wrongCharacter(b []byte, m Mode) *Problem {
 	return nil
 }
 
+// saidAlike reports whether every server says 1366 of the wrong character at i, in the same words.
+func (t text) saidAlike(b []byte, i int) bool {
+	const (
+		del        = 0x7f // shown raw, in octal or in hexadecimal
+		surrogates = 0xed // MariaDB stores them
+	)
+	switch {
+	case t.end(b) < len(b): // 1406 may come first
+		return false
+	case !utf8.Valid(b) && (t.column.Name != "utf8mb4" || b[i] == surrogates):
+		return false
+	}
+	return bytes.IndexByte(b[i:min(i+shownBytes, len(b))], del) < 0
+}
+
 // shown prints the first six bytes as the servers do in error 1366.
 func shown(b []byte) string {
-	const most = 6
 	var out []byte
 	for i, c := range b {
-		if i == most {
+		if i == shownBytes {
 			return string(out) + "..."
 		}
 		if c < ' ' || c > '~' {
@@ -159,6 +178,9 @@ func plainInt(b []byte) []byte {
 // plainDecimal reports whether a decimal literal is printed as it is written.
 func plainDecimal(b []byte) bool {
 	whole, fraction, ok := bytes.Cut(bytes.TrimPrefix(b, []byte("-")), []byte("."))
+	if len(bytes.Trim(b, "-0.")) == 0 && len(b) > 0 && b[0] == '-' {
+		return false // zero loses its sign
+	}
 	return ok && len(whole) > 0 && len(fraction) > 0 && len(whole)+len(fraction) <= 30 && (len(whole) == 1 || whole[0] != '0')
 }
 
@@ -213,6 +235,9 @@ const (
 // Column is the metadata of the column.
 func (t text) Column(cs Charset) Meta {
 	shown := t.shownIn(cs)
+	if cs.ID == binaryCollation {
+		shown = cs
+	}
 	m := Meta{Type: typeVarString, Charset: shown.ID, Length: uint32(t.chars * shown.MaxLen), ClearFlags: flagBinary | flagBlob}
 	if t.fixed {
 		m.Type = typeString
