@@ -78,7 +78,7 @@ func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 		return ok, s.undo(err)
 	}
 	if ok, err = s.keepConditions(ok); err != nil {
-		return ok, err
+		return ok, s.undo(err) // or the transaction would stay open behind the client's back
 	}
 	end, err := s.exec([]byte("COMMIT"))
 	if err != nil {
