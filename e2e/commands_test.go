@@ -150,7 +150,8 @@ func twoStatements(t *testing.T, s side) any {
 
 // rememberedTypes executes again without sending the types of the parameters, as libmysqlclient does.
 func rememberedTypes(t *testing.T, s side) any {
-	p, err := s.conn.Prepare("UPDATE cases SET patient_first = ?, case_status = ? WHERE case_id = ?")
+	// The embedded server counts an unchanged row as changed when ON UPDATE has a new second to store.
+	p, err := s.conn.Prepare("UPDATE cases SET patient_first = ?, case_status = ?, case_updated_ts = case_updated_ts WHERE case_id = ?")
 	if err != nil {
 		t.Fatal(err)
 	}
