@@ -7,7 +7,7 @@ TIMEOUT ?= 30m
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip unit race fuzz vuln docs clean
+.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race fuzz vuln docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ bench: ## compare direct, HAProxy and phiproxy, and write docs/bench.md (about 1
 	e2e/setup.sh bench
 	$(GO) run ./e2e/bench -out docs/bench.md
 
-test: setup lint ## everything: setup, lint, all tests
+test: setup lint fips ## everything: setup, lint, all tests
 	$(GO) test -timeout $(TIMEOUT) ./...
+
+fips: ## the cryptography in Go's strict FIPS 140-3 mode
+	GODEBUG=fips140=only $(GO) test ./crypto/...
 
 unit: ## tests that need no server
 	$(GO) test -short -timeout 5m $$($(GO) list ./... | grep -v /e2e)

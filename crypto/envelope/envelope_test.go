@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/fips140"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -72,16 +73,26 @@ func TestFormat(t *testing.T) {
 	if !bytes.Equal(sealed[:18], header) {
 		t.Errorf("header %x, want %x", sealed[:18], header)
 	}
-	block, _ := aes.NewCipher(testDEK)
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		t.Fatal(err)
-	}
 	aad := string(header) + "\x00\x00\x00\x00\x00\x00\x00\x02ab\x00\x00\x00\x00\x00\x00\x00\x01c"
-	plain, err := gcm.Open(nil, sealed[18:30], sealed[30:], []byte(aad))
+	plain, err := plainGCM(t, testDEK).Open(nil, sealed[18:30], sealed[30:], []byte(aad))
 	if err != nil || string(plain) != "Jo\x80"+strings.Repeat("\x00", 13) {
 		t.Errorf("plaintext %q, %v", plain, err)
 	}
+}
+
+// plainGCM is AES-GCM with nonces of the caller's own. The package never uses it: strict FIPS mode refuses it, so that
+// the tests, which check the package's format from outside, ask for an exception.
+func plainGCM(t *testing.T, key []byte) (aead cipher.AEAD) {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fips140.WithoutEnforcement(func() { aead, err = cipher.NewGCM(block) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aead
 }
 
 // hkdf32 is RFC 5869 without salt for one block of output.
@@ -230,9 +241,7 @@ func salamander(t *testing.T, key1, key2, aad []byte) []byte {
 	tag1 := xorBlocks(ghash(h1, aad, cipherBlock), mask1)
 	v := append(append(bytes.Clone(nonce), cipherBlock...), tag1[:]...)
 	for _, key := range [][]byte{key1, key2} {
-		block, _ := aes.NewCipher(key)
-		gcm, _ := cipher.NewGCM(block)
-		if _, err := gcm.Open(nil, nonce, v[12:], aad); err != nil {
+		if _, err := plainGCM(t, key).Open(nil, nonce, v[12:], aad); err != nil {
 			t.Fatal("the attack does not work, so that the test shows nothing:", err)
 		}
 	}
@@ -313,7 +322,7 @@ func TestIsEnvelope(t *testing.T) {
 
 // The whole package must work in Go's strict FIPS 140-3 mode, which a process chooses when it starts.
 func TestFIPS(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^(TestRoundTrip|TestEveryBitFlipped|TestKnownAnswers|TestLegacyRoundTrip)$")
+	cmd := exec.Command(os.Args[0], "-test.skip=^TestFIPS$")
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
