@@ -29,6 +29,7 @@ func (d *decoder) check(c *Config) {
 	d.checkBackend(c.Backend)
 	d.checkTables(c.Tables)
 	d.checkKeys(c.Keys)
+	d.checkEMF(c.Keys.EMF, c.Log)
 	d.checkAdmin(c.Admin)
 }
 
@@ -162,6 +163,17 @@ func (d *decoder) checkKeys(k Keys) {
 		d.problem("keys.store.dsn_file", "cannot stand beside keys.store.dsn")
 	case !k.Store.DSN.Empty():
 		d.checkDSN("keys.store.dsn", k.Store.DSN)
+	}
+}
+
+// checkEMF refuses settings under which the lines would be lost or unreadable to CloudWatch.
+func (d *decoder) checkEMF(e EMF, l Log) {
+	switch {
+	case !e.Enabled:
+	case l.Format != "json":
+		d.problem("keys.emf.enabled", "needs log.format json")
+	case l.Level != "info" && l.Level != "debug":
+		d.problem("keys.emf.enabled", "needs log.level info or debug")
 	}
 }
 

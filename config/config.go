@@ -102,13 +102,37 @@ type Keys struct {
 	Region                string   `yaml:"region" doc:"AWS region of the master key (aws). Credentials come from the usual AWS environment, profile or instance role."`
 	Endpoint              string   `yaml:"endpoint" doc:"URL of another KMS endpoint: a VPC or FIPS endpoint, or an emulator (aws)."`
 	AllowInsecureEndpoint bool     `yaml:"allow_insecure_endpoint" doc:"Permits an http:// endpoint that is not on loopback. Data keys then cross the network readable; for emulators only."`
+	OldKeys               []string `yaml:"old_keys" doc:"Earlier master keys that still unwrap (aws): ids, ARNs or aliases. Needed from the change of alias until 'phiproxy keys rewrap' has moved every data key."`
 	LocalFile             string   `yaml:"local_file" doc:"File with the local master key, mode 0600 (local)."`
+	OldLocalFiles         []string `yaml:"old_local_files" doc:"Files with earlier local master keys that still unwrap (local)."`
 	Timeout               Duration `yaml:"timeout" default:"2s" doc:"Longest wait for one KMS call, retries included."`
 	Store                 Store    `yaml:"store" doc:"The proxy's own account at the database. It keeps the wrapped keys and the audit records, and reads the schema of the protected tables."`
 	CacheTTL              Duration `yaml:"cache_ttl" default:"24h" doc:"How long an unwrapped data key stays in memory."`
 	StaleFor              Duration `yaml:"stale_for" default:"1h" doc:"How much longer than cache_ttl a key serves on while the key service or the store cannot be reached. A revoked key is dropped at once."`
 	WarmUp                bool     `yaml:"warm_up" default:"true" doc:"Loads the keys of all owners when the proxy starts, a few at a time, while it serves already."`
-	GenerateOnFirstWrite  bool     `yaml:"generate_on_first_write" default:"true" doc:"Makes a key when the first value is written for an owner who has none. Otherwise such a write is an error."`
+	GenerateOnFirstWrite  bool     `yaml:"generate_on_first_write" default:"true" doc:"Makes a key when the first value is written for an owner who has none. Otherwise such a write is an error. A destroyed key is never replaced by itself."`
+	RotateAfterSeals      int      `yaml:"rotate_after_seals" default:"1073741824" min:"1" doc:"Values sealed under one version of a key, after which the next version is made by itself. The default is 2^30; at 2^32 (NIST SP 800-38D) sealing stops."`
+	Parallel              int      `yaml:"parallel" default:"8" min:"1" doc:"Owners handled at a time when many keys are loaded, generated, rotated or wrapped anew."`
+	Users                 Users    `yaml:"users" doc:"The application's table of users, for key coverage and for the rights of admin_user_id. It is only read, with the account of keys.store."`
+	EMF                   EMF      `yaml:"emf" doc:"CloudWatch metrics of the key service and the key cache as Embedded Metric Format lines in the log."`
+}
+
+// Users names the application's table of users and its columns.
+type Users struct {
+	Table     string `yaml:"table" default:"user_profile" doc:"The table, with its database in front (database.table) when it is not the one of keys.store."`
+	ID        string `yaml:"id" default:"user_id" doc:"Column with the user's id, which is the owner id of the protected tables."`
+	Active    string `yaml:"active" default:"active" doc:"Column that is 1 for active users."`
+	Type      string `yaml:"type" default:"user_type" doc:"Column with the type of user, a number; from 100 on an administrator."`
+	FirstName string `yaml:"first_name" default:"first_name" doc:"Column with the first name, shown by 'phiproxy keys'; '' for none."`
+	LastName  string `yaml:"last_name" default:"last_name" doc:"Column with the last name; '' for none."`
+	Email     string `yaml:"email" default:"user_email" doc:"Column with the e-mail address; '' for none."`
+}
+
+// EMF says whether CloudWatch metrics are written to the log.
+type EMF struct {
+	Enabled   bool     `yaml:"enabled" doc:"Writes the lines. log.format must be json, and log.level at most info."`
+	Namespace string   `yaml:"namespace" default:"phiproxy" doc:"CloudWatch namespace of the metrics."`
+	Interval  Duration `yaml:"interval" default:"1m" doc:"Time between two lines."`
 }
 
 // Store is the database of the key tables.
