@@ -22,6 +22,7 @@ const (
 
 // environment is what a command has of the outside world.
 type environment struct {
+	in       io.Reader // answers to questions; nil when there is nobody to ask
 	out, err io.Writer
 	environ  []string // NAME=value
 }
@@ -32,6 +33,8 @@ type command struct {
 	args  string // what follows them and the flags in the usage line; "" when nothing may
 	short string // one line for the list
 	long  string // more, for its own help
+	// examples are command lines for its help, as one would type them.
+	examples []string
 	// setup defines the command's flags and returns what to run once they are parsed.
 	setup func(*flag.FlagSet) runner
 }
@@ -41,7 +44,11 @@ type runner func(ctx context.Context, env environment, args []string) error
 
 // commands is the whole table, in the order of the list.
 func commands() []command {
-	return []command{serveCommand(), demoCommand(), explainCommand(), schemaPlanCommand(), schemaApplyCommand(), configCheckCommand(), versionCommand()}
+	return slices.Concat(
+		[]command{serveCommand(), demoCommand(), explainCommand(), schemaPlanCommand(), schemaApplyCommand(), configCheckCommand()},
+		tokenCommands(),
+		[]command{versionCommand()},
+	)
 }
 
 // usageError is a mistake on the command line or in the configuration.
@@ -50,7 +57,7 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func main() {
-	env := environment{out: os.Stdout, err: os.Stderr, environ: os.Environ()}
+	env := environment{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()}
 	if err := harden(); err != nil {
 		fmt.Fprintln(env.err, "phiproxy:", err)
 		os.Exit(exitFailed)
@@ -66,8 +73,7 @@ func run(ctx context.Context, env environment, args []string) int {
 	}
 	c, rest, ok := find(args)
 	if !ok {
-		fmt.Fprintf(env.err, "phiproxy: no command %q; phiproxy help lists them\n", args[0])
-		return exitUsage
+		return unknown(env.err, args)
 	}
 	err := c.run(ctx, env, rest)
 	switch {
@@ -80,6 +86,17 @@ func run(ctx context.Context, env environment, args []string) int {
 		fmt.Fprintln(env.err, "phiproxy:", err)
 		return exitFailed
 	}
+}
+
+// unknown says that there is no such command, and which ones begin with the same word.
+func unknown(w io.Writer, args []string) int {
+	if group := grouped(args[0]); len(group) > 0 {
+		fmt.Fprintf(w, "phiproxy %s: which of these?\n\n", args[0])
+		list(w, group)
+		return exitUsage
+	}
+	fmt.Fprintf(w, "phiproxy: no command %q; phiproxy help lists them\n", args[0])
+	return exitUsage
 }
 
 func (c command) run(ctx context.Context, env environment, args []string) error {
@@ -115,6 +132,12 @@ func (c command) flags() (*flag.FlagSet, runner) {
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: phiproxy %s [flags]%s\n\n%s\n\n", c.name, c.args, c.long)
 		flags.PrintDefaults()
+		for i, example := range c.examples {
+			if i == 0 {
+				fmt.Fprint(flags.Output(), "\nexamples:\n")
+			}
+			fmt.Fprintf(flags.Output(), "  %s\n", example)
+		}
 	}
 	return flags, c.setup(flags)
 }
@@ -128,6 +151,17 @@ func find(args []string) (command, []string, bool) {
 		}
 	}
 	return command{}, nil, false
+}
+
+// grouped returns the commands whose first word it is, when they have more words.
+func grouped(word string) []command {
+	var group []command
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, word+" ") {
+			group = append(group, c)
+		}
+	}
+	return group
 }
 
 const helpText = `phiproxy encrypts configured columns between applications and their MySQL or MariaDB server.
@@ -144,10 +178,18 @@ func help(w io.Writer, args []string) {
 			flags.Usage()
 			return
 		}
+		if group := grouped(args[1]); len(group) > 0 {
+			list(w, group)
+			return
+		}
 	}
 	fmt.Fprint(w, helpText)
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-14s %s\n", c.name, c.short)
+	list(w, commands())
+	fmt.Fprint(w, "\nphiproxy help COMMAND says more. Exit codes: 0 done, 1 something failed, 2 wrong command line or configuration: nothing was tried.\ndocs/configuration.md describes the configuration, docs/runbooks.md what to do when.\n")
+}
+
+func list(w io.Writer, commands []command) {
+	for _, c := range commands {
+		fmt.Fprintf(w, "  %-18s %s\n", c.name, c.short)
 	}
-	fmt.Fprint(w, "\nphiproxy help COMMAND says more. docs/configuration.md describes the configuration.\n")
 }

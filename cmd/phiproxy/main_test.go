@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +31,9 @@ func TestCommandLine(t *testing.T) {
 		{"help of a command", []string{"help", "config", "check"}, exitOK, "-config file", ""},
 		{"-h of a command", []string{"serve", "-h"}, exitOK, "", "usage: phiproxy serve"},
 		{"unknown command", []string{"surf"}, exitUsage, "", `no command "surf"`},
+		{"first word of several", []string{"schema"}, exitUsage, "", "schema plan"},
+		{"help of several", []string{"help", "schema"}, exitOK, "schema plan", ""},
+		{"examples", []string{"help", "token", "new"}, exitOK, "examples:\n  phiproxy token new --name alice", ""},
 		{"unknown flag", []string{"serve", "--port", "1"}, exitUsage, "", "-port"},
 		{"unexpected argument", []string{"serve", "now"}, exitUsage, "", `unexpected argument "now"`},
 		{"version", []string{"version"}, exitOK, "phiproxy ", ""},
@@ -72,5 +76,24 @@ func TestEveryProblemIsPrinted(t *testing.T) {
 	code, _, text := invoke(t, "config", "check", "--config", file)
 	if code != exitUsage || !strings.Contains(text, file+":2: listen.port") || !strings.Contains(text, file+":4: backend.address") || !strings.Contains(text, "tables: is missing") {
 		t.Errorf("exit %d\n%s", code, text)
+	}
+}
+
+// An example that names a flag which is not there would teach nothing.
+func TestExamplesParse(t *testing.T) {
+	for _, c := range commands() {
+		for _, example := range c.examples {
+			words := strings.Fields(example)
+			found, rest, ok := find(words[1:])
+			if words[0] != "phiproxy" || !ok || found.name != c.name {
+				t.Errorf("%s: example %q is of another command", c.name, example)
+				continue
+			}
+			flags, _ := found.flags()
+			flags.SetOutput(io.Discard)
+			if rest, err := parse(flags, rest); err != nil || c.args == "" && len(rest) > 0 {
+				t.Errorf("%q: %v, left %q", example, err, rest)
+			}
+		}
 	}
 }
