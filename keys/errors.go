@@ -16,6 +16,9 @@ var (
 	ErrCorrupt     = errors.New("a stored key does not unwrap or is not the recorded one")
 	ErrAudit       = errors.New("the audit record could not be written")
 	ErrStore       = errors.New("the key store failed")
+	ErrDestroyed   = errors.New("the owner's keys were destroyed")
+	ErrWorn        = errors.New("the owner's key has sealed as many values as one key may")
+	ErrInUse       = errors.New("the key version is still in use")
 	ErrExists      = errors.New("another process stored a key first")
 	ErrClosed      = errors.New("the key ring is closed")
 )
@@ -54,6 +57,7 @@ func kindOf(err error) string {
 	}{
 		{ErrNoKey, "no_key"}, {ErrInactive, "inactive"}, {ErrOwner, "owner"}, {ErrUnavailable, "unavailable"},
 		{ErrRevoked, "revoked"}, {ErrCorrupt, "corrupt"}, {ErrAudit, "audit"}, {ErrStore, "store"}, {ErrExists, "exists"},
+		{ErrDestroyed, "destroyed"}, {ErrWorn, "worn"}, {ErrInUse, "in_use"},
 	} {
 		if errors.Is(err, k.kind) {
 			return k.name

@@ -121,7 +121,7 @@ func (r *Ring) Warm(ctx context.Context) (WarmResult, error) {
 	}
 	var loaded, failed atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.opt.WarmParallel)
+	group.SetLimit(r.opt.Parallel)
 	for _, owner := range owners {
 		group.Go(func() error {
 			_, err := r.ForRead(ctx, owner)

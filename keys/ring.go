@@ -30,12 +30,14 @@ type RingOptions struct {
 	MaxOwners   int           // owners in the cache; default 100,000 (about 1 KiB each)
 	LoadTimeout time.Duration // bound of one miss: store, audit and provider together; default 5 s
 
-	CheckEvery   time.Duration // how often the master key is tried, i.e. the time to notice a revocation; default 30 s, negative: never
-	SyncEvery    time.Duration // how often other proxies' changes are looked for; default 2 s, negative: never
-	WarmParallel int           // owners loaded at once by Warm; default 8
+	CheckEvery  time.Duration // how often the master key is tried, i.e. the time to notice a revocation; default 30 s, negative: never
+	SyncEvery   time.Duration // how often other proxies' changes are looked for; default 2 s, negative: never
+	Parallel    int           // owners handled at once by Warm, Bulk and Rewrap; default 8
+	RotateAfter uint64        // seals after which a key gets its next version; default DefaultRotateAfter
 
 	Metrics *Metrics    // default: not registered anywhere
 	Log     *zap.Logger // background failures; default: none
+	EMF     *EMF        // CloudWatch metrics in the log; default: none
 }
 
 func (o *RingOptions) setDefaults() {
@@ -45,7 +47,8 @@ func (o *RingOptions) setDefaults() {
 	o.LoadTimeout = orDefault(o.LoadTimeout, 5*time.Second)
 	o.CheckEvery = orDefault(o.CheckEvery, 30*time.Second)
 	o.SyncEvery = orDefault(o.SyncEvery, 2*time.Second)
-	o.WarmParallel = orDefault(o.WarmParallel, 8)
+	o.Parallel = orDefault(o.Parallel, 8)
+	o.RotateAfter = orDefault(o.RotateAfter, DefaultRotateAfter)
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}

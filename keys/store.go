@@ -84,15 +84,20 @@ type Change struct {
 	Owner string // "" for everybody
 }
 
-// Operation is what an audit record says happened; names of the guide, and clear.
+// Operation is what an audit record says happened.
 type Operation string
 
+// The first four are the guide's.
 const (
-	OpGenerate Operation = "generate"
-	OpRotate   Operation = "rotate"
-	OpDecrypt  Operation = "decrypt"
-	OpClear    Operation = "clear"
-	OpError    Operation = "error"
+	OpGenerate  Operation = "generate"
+	OpRotate    Operation = "rotate"
+	OpDecrypt   Operation = "decrypt"
+	OpError     Operation = "error"
+	OpClear     Operation = "clear"
+	OpDestroy   Operation = "destroy"
+	OpRetire    Operation = "retire"
+	OpReinstate Operation = "reinstate"
+	OpRewrap    Operation = "rewrap"
 )
 
 // Entry is one audit record.
