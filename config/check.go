@@ -30,7 +30,17 @@ func (d *decoder) check(c *Config) {
 	d.checkTables(c.Tables)
 	d.checkKeys(c.Keys)
 	d.checkEMF(c.Keys.EMF, c.Log)
+	d.checkAudit(c.Audit)
 	d.checkAdmin(c.Admin)
+}
+
+func (d *decoder) checkAudit(a Audit) {
+	if a.Dir != "" && a.KeyFile == "" {
+		d.problem("audit.key_file", "is missing beside audit.dir: it holds the key that signs the log")
+	}
+	if a.Dir == "" && a.KeyFile != "" {
+		d.problem("audit.dir", "is missing beside audit.key_file")
+	}
 }
 
 func (d *decoder) checkListen(l Listen) {

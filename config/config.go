@@ -19,6 +19,7 @@ type Config struct {
 	Backend Backend `yaml:"backend" doc:"The MySQL or MariaDB server behind the proxy."`
 	Tables  []Table `yaml:"tables" need:"true" doc:"The protected tables. Every other table is relayed untouched."`
 	Keys    Keys    `yaml:"keys" doc:"Where data keys come from, where their wrapped form is kept, and how long they are cached."`
+	Audit   Audit   `yaml:"audit" doc:"The access log: who did what to whose protected values. Without dir none is kept, which the proxy says at its start. See [audit.md](audit.md)."`
 	Admin   Admin   `yaml:"admin" doc:"The HTTP port for health, metrics and the status page."`
 	Log     Log     `yaml:"log" doc:"The log never holds a SQL literal, a protected value or key material."`
 	Limits  Limits  `yaml:"limits" doc:"Bounds that protect the proxy itself."`
@@ -140,6 +141,30 @@ type Store struct {
 	DSN     Secret `yaml:"dsn" doc:"user:password@tcp(host:port)/database. The database must exist; 'phiproxy schema apply' makes the tables. TLS as for the backend unless the DSN has a tls parameter."`
 	DSNFile string `yaml:"dsn_file" file:"true" doc:"File that holds the DSN, for secrets that are mounted as files."`
 }
+
+// What happens to statements about protected values while the access log cannot be written, and when it is flushed.
+const (
+	OnFullRefuse = "refuse"
+	OnFullAllow  = "allow"
+	SyncInterval = "interval"
+	SyncEach     = "each"
+)
+
+// Audit is the access log.
+type Audit struct {
+	Dir                  string   `yaml:"dir" doc:"Directory of the log, of this proxy alone. It is made with mode 0700, its files with 0600; none is ever deleted."`
+	KeyFile              string   `yaml:"key_file" doc:"PEM file with the Ed25519 key that signs the log, mode 0600. It is made, with the public key beside it in key_file.pub, when neither it nor the log exists."`
+	Sync                 string   `yaml:"sync" default:"interval" enum:"interval|each" doc:"When records are flushed to the disk. interval: every sync_interval; a crash of the machine, not of the proxy, can lose the last of them. each: before the statement goes on."`
+	SyncInterval         Duration `yaml:"sync_interval" default:"1s" doc:"Longest time between flushes."`
+	SignInterval         Duration `yaml:"sign_interval" default:"10s" doc:"Longest time until a record is under a signature."`
+	RotateSize           Size     `yaml:"rotate_size" default:"64MiB" min:"4096" doc:"Size at which a new file begins."`
+	RotateAge            Duration `yaml:"rotate_age" default:"24h" doc:"Age at which a new file begins."`
+	OnFull               string   `yaml:"on_full" default:"refuse" enum:"refuse|allow" doc:"What happens to statements about protected values while the log cannot be written, for instance on a full disk. refuse: error PHI-2101. allow: they run, and the log says afterwards how many it misses."`
+	ApplicationAttribute string   `yaml:"application_attribute" doc:"Connection attribute that names the user within the application, such as app_user. It is recorded as the client sent it: it is as true as the application."`
+}
+
+// Enabled reports whether an access log is kept.
+func (a Audit) Enabled() bool { return a.Dir != "" }
 
 // Admin is the HTTP port.
 type Admin struct {

@@ -17,16 +17,17 @@ import (
 var mayImport = map[string]string{
 	"crypto":           "",
 	"config":           "",
+	"audit":            "",
 	"embedded":         "",
 	"rewrite":          "config",
 	"keys":             "crypto config",
-	"proxy":            "rewrite keys crypto",
-	"admin":            "keys crypto config rewrite",
+	"proxy":            "rewrite keys crypto audit",
+	"admin":            "keys crypto config rewrite audit",
 	"migrate":          "keys crypto config rewrite",
 	"docs":             "config rewrite",
 	"cmd/kms-emulator": "keys",
-	"cmd/phiproxy":     "crypto config embedded rewrite keys proxy admin migrate",
-	"e2e":              "crypto config embedded rewrite keys proxy admin migrate",
+	"cmd/phiproxy":     "crypto config embedded rewrite keys proxy admin migrate audit",
+	"e2e":              "crypto config embedded rewrite keys proxy admin migrate audit",
 }
 
 const module = "phiproxy/"
