@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -235,7 +236,60 @@ func (d *decoder) checkAdmin(a Admin) {
 		return
 	}
 	d.checkAddress("admin.address", a.Address)
-	if !a.AllowRemote && !isLoopback(a.Address) {
-		d.problem("admin.address", "is not loopback; set admin.allow_remote where the network is trusted")
+	switch {
+	case isLoopback(a.Address):
+	case !a.AllowRemote:
+		d.problem("admin.address", "is not loopback; set admin.allow_remote and admin.tls where the port must be reached from elsewhere")
+	case !a.TLS.Enabled():
+		d.problem("admin.address", "is not loopback, so tokens would cross the network readable; set admin.tls.cert and key, or self_signed")
+	}
+	d.checkAdminTLS(a)
+	d.checkTokens(a.Tokens)
+	names := map[string]bool{}
+	for i, c := range a.Certificates {
+		if c.Name != "" && names[c.Name] {
+			d.problem(indexed("admin.certificates", i)+".name", "is listed twice")
+		}
+		names[c.Name] = true
+	}
+}
+
+func (d *decoder) checkAdminTLS(a Admin) {
+	d.checkPair("admin.tls", a.TLS.Cert, a.TLS.Key)
+	switch {
+	case a.TLS.SelfSigned && a.TLS.Cert != "":
+		d.problem("admin.tls.self_signed", "cannot stand beside admin.tls.cert")
+	case a.TLS.ClientCA != "" && !a.TLS.Enabled():
+		d.problem("admin.tls.client_ca", "needs admin.tls.cert and key, or self_signed")
+	}
+	if len(a.Certificates) > 0 && a.TLS.ClientCA == "" {
+		d.problem("admin.certificates", "needs admin.tls.client_ca, whose authorities sign them")
+	}
+}
+
+var (
+	tokenName = regexp.MustCompile(`^[A-Za-z0-9.-]{1,64}$`)
+	tokenHash = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
+)
+
+func (d *decoder) checkTokens(tokens []Token) {
+	names, hashes := map[string]bool{}, map[string]bool{}
+	for i, t := range tokens {
+		path, hash := indexed("admin.tokens", i), strings.ToLower(t.SHA256)
+		switch {
+		case t.Name == "":
+		case !tokenName.MatchString(t.Name):
+			d.problem(path+".name", "wants 1 to 64 letters, digits, dots and hyphens")
+		case names[t.Name]:
+			d.problem(path+".name", "is listed twice")
+		}
+		switch {
+		case hash == "":
+		case !tokenHash.MatchString(hash):
+			d.problem(path+".sha256", "wants 64 hexadecimal digits, as 'phiproxy token new' prints them")
+		case hashes[hash]:
+			d.problem(path+".sha256", "belongs to another token too")
+		}
+		names[t.Name], hashes[hash] = true, true
 	}
 }

@@ -168,10 +168,47 @@ func (a Audit) Enabled() bool { return a.Dir != "" }
 
 // Admin is the HTTP port.
 type Admin struct {
-	Enabled     bool     `yaml:"enabled" default:"true" doc:"Opens the admin port."`
-	Address     string   `yaml:"address" default:"127.0.0.1:8306" doc:"host:port of the admin port."`
-	AllowRemote bool     `yaml:"allow_remote" doc:"Permits an address other than loopback. The port shows configuration names and counts, and has no TLS of its own."`
-	Hosts       []string `yaml:"hosts" doc:"Host names that requests may carry besides localhost and IP addresses; any other is refused, which stops DNS rebinding."`
+	Enabled      bool          `yaml:"enabled" default:"true" doc:"Opens the admin port."`
+	Address      string        `yaml:"address" default:"127.0.0.1:8306" doc:"host:port of the admin port."`
+	AllowRemote  bool          `yaml:"allow_remote" doc:"Permits an address other than loopback, which needs TLS."`
+	Hosts        []string      `yaml:"hosts" doc:"Host names that requests may carry besides localhost and IP addresses; any other is refused, which stops DNS rebinding."`
+	OpenMetrics  bool          `yaml:"open_metrics" doc:"Answers /metrics without a token. It holds counts and configured names only."`
+	TLS          AdminTLS      `yaml:"tls" doc:"TLS of the admin port."`
+	Tokens       []Token       `yaml:"tokens" doc:"Who may use the port. There is no default token: 'phiproxy token new' makes one. Taken up within seconds when the file changes, and on SIGHUP."`
+	Certificates []Certificate `yaml:"certificates" doc:"Client certificates that may use the port without a token. Taken up like tokens."`
+}
+
+// AdminTLS is the certificate of the admin port.
+type AdminTLS struct {
+	Cert       string `yaml:"cert" file:"true" doc:"PEM file with the certificate chain of the admin port."`
+	Key        string `yaml:"key" file:"true" doc:"PEM file with its private key."`
+	SelfSigned bool   `yaml:"self_signed" doc:"Makes a certificate at start that lives in memory only. Callers can encrypt, but cannot verify whom they talk to."`
+	ClientCA   string `yaml:"client_ca" file:"true" doc:"PEM file with the authorities that sign the client certificates of admin.certificates."`
+}
+
+// Enabled reports whether the port speaks TLS only.
+func (t AdminTLS) Enabled() bool { return t.SelfSigned || t.Cert != "" }
+
+// Roles of the admin port.
+const (
+	RoleViewer = "viewer" // looks
+	RoleAdmin  = "admin"  // changes keys too
+)
+
+// Token is one bearer token of the admin port.
+type Token struct {
+	Name    string `yaml:"name" need:"true" doc:"Whose token it is; stands in logs and audit records."`
+	SHA256  string `yaml:"sha256" need:"true" doc:"SHA-256 of the whole token, 64 hexadecimal digits."`
+	Role    string `yaml:"role" need:"true" enum:"viewer|admin" doc:"viewer: may look. admin: may change keys too."`
+	Expires Moment `yaml:"expires" need:"true" doc:"When it ends: a time such as 2027-06-30T12:00:00Z, or a date, which counts in full (UTC)."`
+	UserID  string `yaml:"user_id" doc:"The application's user that this token acts as. admin_user_id must then be this one, and may be left out."`
+}
+
+// Certificate is one client certificate of the admin port.
+type Certificate struct {
+	Name   string `yaml:"name" need:"true" doc:"The certificate's subject common name."`
+	Role   string `yaml:"role" need:"true" enum:"viewer|admin" doc:"viewer: may look. admin: may change keys too."`
+	UserID string `yaml:"user_id" doc:"The application's user that this certificate acts as, as for tokens."`
 }
 
 // Log says what is logged where.

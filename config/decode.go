@@ -190,6 +190,10 @@ func setScalar(v reflect.Value, text string, tag reflect.StructTag) error {
 		parsed, err := parseDuration(text)
 		*target = parsed
 		return err
+	case *Moment:
+		parsed, err := parseMoment(text)
+		*target = parsed
+		return err
 	case *Size:
 		parsed, err := parseSize(text)
 		*target = parsed
@@ -247,6 +251,8 @@ func wants(t reflect.Type) string {
 		return "wants a whole number"
 	case reflect.TypeFor[Duration]():
 		return "wants a duration such as 30s"
+	case reflect.TypeFor[Moment]():
+		return "wants a time such as 2027-06-30T12:00:00Z"
 	case reflect.TypeFor[Size]():
 		return "wants a size such as 16MiB"
 	default:

@@ -23,11 +23,11 @@ func foreignVariable(name string) bool {
 		strings.HasPrefix(name, "PHIPROXY_SERVICE_") || name == "PHIPROXY_PORT" || strings.HasPrefix(name, "PHIPROXY_PORT_")
 }
 
-// environment puts variables ("NAME=value") over what the file said. The list of tables has no variables.
+// environment puts variables ("NAME=value") over what the file said. Lists of sections, such as the tables, have no variables.
 func (d *decoder) environment(cfg *Config, environ []string) {
 	settings := map[string]leaf{}
 	leaves(reflect.ValueOf(cfg).Elem(), "", "", func(l leaf) {
-		if !strings.HasPrefix(l.path, "tables") {
+		if !strings.Contains(l.path, "[") && !isSections(l.value.Type()) {
 			settings[envName(l.path)] = l
 		}
 	})
@@ -39,6 +39,8 @@ func (d *decoder) environment(cfg *Config, environ []string) {
 		d.variable(settings, name, text)
 	}
 }
+
+func isSections(t reflect.Type) bool { return t.Kind() == reflect.Slice && isSection(t.Elem()) }
 
 func (d *decoder) variable(settings map[string]leaf, name, text string) {
 	l, ok := settings[name]

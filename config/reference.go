@@ -27,7 +27,7 @@ const referenceHead = `# Configuration
 phiproxy reads one YAML file, named by ` + "`--config`" + ` or ` + "`PHIPROXY_CONFIG`" + `. It is strict: unknown settings, missing values, wrong types and
 values that make no sense are all reported at once, each with its line, and nothing starts. ` + "`phiproxy config check`" + ` only checks.
 
-Every setting outside ` + "`tables`" + ` can be given, or overridden, by an environment variable: its path in capitals with underscores after
+Every setting outside lists of sections (` + "`tables`, `admin.tokens`, `admin.certificates`" + `) can be given, or overridden, by an environment variable: its path in capitals with underscores after
 ` + "`PHIPROXY_`" + `, so ` + "`listen.tls.cert`" + ` is ` + "`PHIPROXY_LISTEN_TLS_CERT`" + `. Lists are separated by commas. A variable that begins with ` + "`PHIPROXY_`" + `
 and names no setting is an error too, except ` + "`PHIPROXY_CONFIG`" + `, those of the tests (` + "`PHIPROXY_MYSQLD`, `PHIPROXY_MARIADBD`, `PHIPROXY_TEST_*`" + `)
 and those that Kubernetes makes for a service called phiproxy (` + "`PHIPROXY_PORT*`, `PHIPROXY_SERVICE_*`" + `).
@@ -43,7 +43,7 @@ func referenceRows(b *strings.Builder, t reflect.Type, path string) {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		at := join(path, keyOf(f))
-		if isSection(f.Type) || f.Type.Kind() == reflect.Slice && isSection(f.Type.Elem()) {
+		if isSection(f.Type) || isSections(f.Type) {
 			fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", at, typeName(f), defaultText(f), f.Tag.Get("doc"))
 			referenceRows(b, f.Type, at)
 			continue

@@ -71,6 +71,32 @@ func parseSize(text string) (Size, error) {
 	return 0, errors.New("wants a size such as 65536, 64KiB, 16MiB or 1GiB")
 }
 
+// Moment is a point in time, in seconds since 1970, written "2027-06-30T12:00:00Z" or as a date. Zero is none.
+type Moment int64
+
+// Time is the moment as the standard library has it, in UTC; its zero value for none.
+func (m Moment) Time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(m), 0).UTC()
+}
+
+// String prints the moment as it may be written.
+func (m Moment) String() string { return m.Time().Format(time.RFC3339) }
+
+// parseMoment reads a date as its end: what expires on a day is good on that day.
+func parseMoment(text string) (Moment, error) {
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return Moment(day.AddDate(0, 0, 1).Unix()), nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return 0, errors.New("wants a time such as 2027-06-30T12:00:00Z or a date such as 2027-06-30")
+	}
+	return Moment(at.Unix()), nil
+}
+
 // Secret is a text that is never printed: every fmt verb and every encoder shows a placeholder.
 type Secret struct{ text string }
 
