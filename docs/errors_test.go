@@ -1,4 +1,3 @@
-// Package docs holds the tests that keep the documents true.
 package docs
 
 import (
@@ -30,33 +29,6 @@ The texts are constant: no value, statement or key is ever part of one. Details 
 // section is one fault's part of errors.md.
 func section(f *fault.Fault, explanation string) string {
 	return fmt.Sprintf("### %s\n\n> %s\n\nError %d, SQLSTATE %s. Culprit: %s.\n\n%s\n", f.ID, f.Text, f.Code, f.State, f.Culprit, strings.TrimSpace(explanation))
-}
-
-var (
-	heading     = regexp.MustCompile(`(?m)^### (PHI-\d{4})$`)
-	codeLine    = regexp.MustCompile(`(?m)^Error \d+, SQLSTATE .*$`)
-	groupHeadRE = regexp.MustCompile(`(?m)^## .*$`)
-)
-
-// explanations reads the handwritten part of every section.
-func explanations(text string) map[string]string {
-	found := map[string]string{}
-	places := heading.FindAllStringSubmatchIndex(text, -1)
-	for i, place := range places {
-		end := len(text)
-		if i+1 < len(places) {
-			end = places[i+1][0]
-		}
-		body := text[place[1]:end]
-		if line := codeLine.FindStringIndex(body); line != nil {
-			body = body[line[1]:]
-		}
-		if group := groupHeadRE.FindStringIndex(body); group != nil {
-			body = body[:group[0]]
-		}
-		found[text[place[2]:place[3]]] = strings.TrimSpace(body)
-	}
-	return found
 }
 
 var groups = []struct{ prefix, title string }{

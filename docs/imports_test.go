@@ -22,7 +22,7 @@ var mayImport = map[string]string{
 	"rewrite":          "config",
 	"keys":             "crypto config",
 	"proxy":            "rewrite keys crypto audit",
-	"admin":            "keys crypto config rewrite audit",
+	"admin":            "keys crypto config rewrite audit docs",
 	"migrate":          "keys crypto config rewrite",
 	"docs":             "config rewrite",
 	"cmd/kms-emulator": "keys",
