@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what the end-to-end tests need and does nothing that is done already. Run it as root on Debian, once.
 #
-#   e2e/setup.sh            MariaDB, MySQL 9.7, the drivers of Python and Node.js
+#   e2e/setup.sh            MariaDB, MySQL 9.7, the drivers of Python and Node.js, Chromium
 #   e2e/setup.sh bench      also haproxy and sysbench
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,6 +14,8 @@ want mariadb-server
 want mariadb-client
 want python3-pymysql
 want python3-mysqldb
+want chromium
+want fonts-dejavu-core
 command -v node >/dev/null || need+=(nodejs)
 command -v npm >/dev/null || need+=(npm)
 if [ "${1:-}" = bench ]; then
@@ -44,4 +46,5 @@ fi
 
 /usr/bin/python3 -c 'import pymysql, MySQLdb'
 command -v "${PHIPROXY_MARIADBD:-mariadbd}" >/dev/null
+command -v "${PHIPROXY_CHROMIUM:-chromium}" >/dev/null
 echo "ready"
