@@ -46,8 +46,8 @@ type runner func(ctx context.Context, env environment, args []string) error
 func commands() []command {
 	return slices.Concat(
 		[]command{serveCommand(), demoCommand(), explainCommand(), schemaPlanCommand(), schemaApplyCommand(), configCheckCommand()},
-		tokenCommands(),
-		[]command{versionCommand()},
+		keysCommands(), accessCommands(), tokenCommands(),
+		[]command{doctorCommand(), versionCommand()},
 	)
 }
 
