@@ -9,6 +9,7 @@
 //	packets_test.go        sizes, slices and garbage
 //	faults_test.go         servers, connections, values and the program itself break
 //	kms_test.go            the key service breaks
+//	values_test.go         what the servers do with values: records and checks the files that rewrite/logical is tested with
 //	literal_test.go        parameters written as literals mean the same
 //
 // Helpers: servers starts databases, harness runs phiproxy, client shows everything a server says, pump cuts streams up.

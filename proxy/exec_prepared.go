@@ -249,6 +249,9 @@ func (w *writer) sealParam(c rewrite.Cell) (packet.Param, error) {
 // executeAsText puts the parameters into the client's text and runs it like any other: a lookup needs the values in its
 // reads as well, and the answer to a write is the same in both protocols.
 func (s *session) executeAsText(p *prepared) error {
+	if err := s.certain(p); err != nil {
+		return err
+	}
 	text, err := packet.Inline(nil, p.st.SQL, marks(p.st.Tokens), p.exec.Params, s.state.Mode&token.NoBackslashEscapes != 0)
 	if err != nil {
 		return fault.ValueForm.With("parameter")

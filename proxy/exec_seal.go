@@ -154,7 +154,11 @@ func (w *writer) normalize(t *rewrite.Table, column, row int, l rewrite.Literal)
 	if problem.Fatal {
 		return nil, false, &serverError{payload: (&packet.Err{Code: problem.Code, State: problem.State, Message: []byte(text)}).Append(nil), forgotten: true}
 	}
-	w.warnings = append(w.warnings, warning{levelWarning, problem.Code, text})
+	level := levelWarning
+	if problem.Note {
+		level = levelNote
+	}
+	w.warnings = append(w.warnings, warning{level, problem.Code, text})
 	return plain, false, nil
 }
 

@@ -56,6 +56,9 @@ func (w *writer) paramValue(p *packet.Param) (logical.Value, error) {
 		if err != nil {
 			return logical.Value{}, fault.PacketMalformed.With("date parameter")
 		}
+		if p.Type == mysql.MYSQL_TYPE_TIMESTAMP {
+			return logical.Value{Kind: logical.Timestamp, Bytes: text}, nil
+		}
 		return logical.Value{Kind: logical.Temporal, Bytes: text}, nil
 	}
 	n, ok := p.Int()

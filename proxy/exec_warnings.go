@@ -24,6 +24,7 @@ type warning struct {
 }
 
 const (
+	levelNote    = "Note"
 	levelWarning = "Warning"
 	levelError   = "Error"
 )

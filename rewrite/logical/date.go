@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,13 +20,21 @@ func (Date) String() string { return "date" }
 // MaxPlaintext is the length of "YYYY-MM-DD".
 func (Date) MaxPlaintext() int { return dateLength }
 
-// Normalize is an assignment to the column. Forms that the servers read with a warning of their own (other delimiters,
-// times of day) are refused.
+// Normalize is an assignment to the column. Forms that the servers read with a warning of their own (other delimiters) are
+// refused.
 func (Date) Normalize(v Value, m Mode) ([]byte, *Problem) {
+	if !v.Certain(m) {
+		return nil, refuse
+	}
+	if v.Kind == Int {
+		v.Bytes = withoutZeros(v.Bytes)
+	}
 	d, ok := parseDate(v)
-	switch {
+	switch day, cut := withoutClock(v); {
+	case cut:
+		return dayOf(day, v.Bytes, m)
 	case ok && d.valid(m):
-		return fmt.Appendf(nil, "%04d-%02d-%02d", d.year, d.month, d.day), nil
+		return d.plaintext(), nil
 	case !ok && !hopeless(v):
 		return nil, refuse
 	case m.Strict && !plainlyShown(v.Bytes):
@@ -38,6 +47,39 @@ func (Date) Normalize(v Value, m Mode) ([]byte, *Problem) {
 		return []byte("0000-00-00"), &Problem{Code: 1264, State: "22003", Text: "Out of range value"}
 	}
 	return []byte("0000-00-00"), &Problem{Code: 1265, State: "01000", Text: "Data truncated"}
+}
+
+// withoutClock is the day of a moment that is no midnight, as "YYYY-MM-DD hh:mm:ss".
+func withoutClock(v Value) (d date, ok bool) {
+	const moment = len("YYYY-MM-DD hh:mm:ss")
+	if v.Kind == Int || len(v.Bytes) != moment || v.Bytes[dateLength] != ' ' || !inRange(string(v.Bytes[dateLength+1:]), ":", 23, 59, 59) {
+		return date{}, false
+	}
+	if d, ok = dashedDate(v.Bytes[:dateLength]); !ok || len(withoutMidnight(v.Bytes)) == dateLength {
+		return date{}, false
+	}
+	return d, true
+}
+
+// dayOf stores the day of a moment, with a note that its time of day is lost.
+func dayOf(d date, moment []byte, m Mode) ([]byte, *Problem) {
+	if !d.valid(m) || (d == date{}) {
+		return nil, refuse
+	}
+	if m.Strict && !m.MariaDB {
+		return d.plaintext(), &Problem{Code: 1292, State: "22007", Text: "Incorrect date value: '" + string(moment) + "'", Note: true}
+	}
+	return d.plaintext(), &Problem{Code: 1265, State: "01000", Text: "Data truncated", Note: true}
+}
+
+func (d date) plaintext() []byte { return fmt.Appendf(nil, "%04d-%02d-%02d", d.year, d.month, d.day) }
+
+// withoutZeros takes the leading zeros off a number: the server never sees them.
+func withoutZeros(digits []byte) []byte {
+	if rest := bytes.TrimLeft(digits, "0"); len(rest) > 0 || len(digits) == 0 {
+		return rest
+	}
+	return digits[:1]
 }
 
 // hopeless reports whether a text is certainly no date, and one that the servers show alike: its first character is no
@@ -62,20 +104,48 @@ type date struct{ year, month, day int }
 func parseDate(v Value) (date, bool) {
 	switch v.Kind {
 	case Int:
-		if len(v.Bytes) > 0 && v.Bytes[0] == '0' {
-			return date{}, false // the server reads the number without its leading zeros
-		}
-		return digitDate(v.Bytes)
+		return numberDate(v.Bytes)
 	case String:
 		b := v.Bytes
 		if d, ok := digitDate(b); ok {
 			return d, ok
 		}
 		return dashedDate(withoutMidnight(b))
-	case Temporal:
+	case Temporal, Timestamp:
 		return dashedDate(withoutMidnight(v.Bytes))
 	}
 	return date{}, false
+}
+
+// Certain reports whether the server reads a date of the binary protocol as the text that it is here. One whose fields are
+// out of range is an error to MySQL and a zero date to MariaDB, each in its own words; a TIMESTAMP is a moment to MariaDB,
+// which takes it through the session's time zone: there is none before 1970. Values of other kinds are always certain.
+func (v Value) Certain(m Mode) bool {
+	if v.Kind != Temporal && v.Kind != Timestamp {
+		return true
+	}
+	moment := string(v.Bytes)
+	day, clock, _ := strings.Cut(moment, " ")
+	if v.Kind == Timestamp && m.MariaDB && day != "0000-00-00" {
+		return false
+	}
+	return inRange(day, "-", 9999, 12, 31) && (clock == "" || inRange(clock, ":", 23, 59, 59))
+}
+
+// inRange reports whether the numbers of a text are at most so large; what follows a point in the last one does not count.
+func inRange(text, separator string, most ...int) bool {
+	parts := strings.Split(text, separator)
+	if len(parts) != len(most) {
+		return false
+	}
+	for i, p := range parts {
+		p, _, _ = strings.Cut(p, ".")
+		n, err := strconv.ParseUint(p, 10, 32)
+		if err != nil || int(n) > most[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // withoutMidnight takes a time of day of zero off.
@@ -100,6 +170,27 @@ func digitDate(b []byte) (date, bool) {
 		d = d.inCentury()
 	}
 	return d, true
+}
+
+// numberDate reads a number: 0, YMMDD, YYMMDD or YYYYMMDD, without leading zeros (MySQL's number_to_datetime). Of the years
+// of two digits 70 to 99 are of the last century, and the numbers in between that begin or end no year are no dates.
+func numberDate(b []byte) (date, bool) {
+	const longest = len("YYYYMMDD")
+	if len(b) > longest || !allDigits(b) {
+		return date{}, false
+	}
+	n, _ := strconv.Atoi(string(b))
+	switch {
+	case n == 0:
+		return date{}, true
+	case n >= 1000_01_01:
+		return date{n / 1_00_00, n / 1_00 % 100, n % 100}, true
+	case n >= 70_01_01 && n <= 99_12_31, n >= 1_01 && n <= 69_12_31:
+		return date{n / 1_00_00, n / 1_00 % 100, n % 100}.inCentury(), true
+	case n > 99_12_31 && n <= 99_99_99, n > 69_12_31 && n < 70_01_01, n < 1_01:
+		return date{1, 99, 99}, true // no day in any mode
+	}
+	return date{}, false
 }
 
 // dashedDate reads YYYY-M-D and YY-M-D.

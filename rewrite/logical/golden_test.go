@@ -37,7 +37,8 @@ func unhex(t *testing.T, s string) []byte {
 // What the servers do with a value is what Normalize does, or it refuses the value.
 func TestNormalizeAsTheServers(t *testing.T) {
 	const leastDecided = 1800 // lines that are not refused: refusing everything would be easy
-	kinds := map[string]ValueKind{"string": String, "binary": Binary, "int": Int, "decimal": Decimal, "float": Float, "temporal": Temporal}
+	kinds := map[string]ValueKind{"string": String, "binary": Binary, "int": Int, "decimal": Decimal, "float": Float, "temporal": Temporal,
+		"date?": Temporal, "datetime?": Temporal, "timestamp?": Timestamp}
 	for _, server := range []string{"mysql", "mariadb"} {
 		decided := 0
 		for _, line := range lines(t, server) {
@@ -72,6 +73,8 @@ func said(plain []byte, p *Problem) string {
 		return fmt.Sprintf("-\t0\t\t%x", plain)
 	case p.Fatal:
 		return fmt.Sprintf("Error\t%d\t%s\t", p.Code, p.Text)
+	case p.Note:
+		return fmt.Sprintf("Note\t%d\t%s\t%x", p.Code, p.Text, plain)
 	}
 	return fmt.Sprintf("Warning\t%d\t%s\t%x", p.Code, p.Text, plain)
 }

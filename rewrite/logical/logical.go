@@ -27,12 +27,13 @@ type Type interface {
 type ValueKind uint8
 
 const (
-	String   ValueKind = iota // Bytes holds UTF-8 (already converted from the client's character set)
-	Binary                    // Bytes holds raw bytes: x'..', 0x.., _binary'..', a BLOB parameter
-	Int                       // Bytes holds decimal digits with an optional sign
-	Decimal                   // Bytes holds the literal: 1.50
-	Float                     // Bytes holds the shortest text MySQL prints for the double
-	Temporal                  // Bytes holds "YYYY-MM-DD[ hh:mm:ss[.ffffff]]" from a binary protocol parameter or a typed literal
+	String    ValueKind = iota // Bytes holds UTF-8 (already converted from the client's character set)
+	Binary                     // Bytes holds raw bytes: x'..', 0x.., _binary'..', a BLOB parameter
+	Int                        // Bytes holds decimal digits with an optional sign
+	Decimal                    // Bytes holds the literal: 1.50
+	Float                      // Bytes holds the shortest text MySQL prints for the double
+	Temporal                   // Bytes holds "YYYY-MM-DD[ hh:mm:ss[.ffffff]]" from a DATE or DATETIME parameter of the binary protocol
+	Timestamp                  // the same from a TIMESTAMP parameter
 )
 
 // Value is one client value; NULL and DEFAULT never get here.
@@ -57,6 +58,7 @@ type Problem struct {
 	State string // SQLSTATE
 	Text  string
 	Fatal bool // an error in this Mode; otherwise a warning, and the adjusted plaintext is returned with it
+	Note  bool // no more than a note: white space or a time of day was cut off
 	// Refuse is set for a value whose treatment by the server is not certain: it must not be used, whatever the Mode.
 	Refuse bool
 }

@@ -35,7 +35,11 @@ func (t text) MaxPlaintext() int {
 // Normalize is an assignment to the column.
 func (t text) Normalize(v Value, m Mode) ([]byte, *Problem) {
 	switch v.Kind {
-	case String, Temporal:
+	case String:
+	case Temporal, Timestamp:
+		if !v.Certain(m) || bytes.IndexByte(v.Bytes, '.') >= 0 { // MySQL drops the fraction of a second
+			return nil, refuse
+		}
 	case Binary:
 		if t.column.MaxLen == 1 {
 			return nil, refuse
@@ -54,10 +58,14 @@ func (t text) Normalize(v Value, m Mode) ([]byte, *Problem) {
 	if p := t.wrongCharacter(v.Bytes, m); p != nil {
 		return nil, p
 	}
-	if t.fixed {
-		v.Bytes = bytes.TrimRight(v.Bytes, " ")
+	if !t.fixed {
+		return t.fit(v.Bytes, m)
 	}
-	return t.fit(v.Bytes, m)
+	plain, p := t.fit(bytes.TrimRight(v.Bytes, " "), m)
+	if p != nil && p.Note {
+		p = nil // white space is cut off without a word
+	}
+	return bytes.TrimRight(plain, " "), p
 }
 
 // shownBytes is how many bytes of a wrong text error 1366 shows.
@@ -72,7 +80,7 @@ func (t text) fit(b []byte, m Mode) ([]byte, *Problem) {
 	case end == len(b):
 		return b, nil
 	case len(bytes.TrimRight(b[end:], " \t\n\v\f\r")) == 0:
-		return nil, refuse // cut with a note, whose level the proxy's own warnings do not have
+		return b[:end], &Problem{Code: 1265, State: "01000", Text: "Data truncated", Note: true}
 	case m.MariaDB && t.chars == 0 && t.column.MaxLen > 1 && end < t.bytes:
 		return nil, refuse // it cuts within a character and then says that the character is incorrect
 	case m.Strict:
