@@ -23,13 +23,15 @@ func newRing(ctx context.Context, k config.Keys, db *sql.DB, metrics *keys.Metri
 		return nil, err
 	}
 	return keys.New(keys.RingOptions{
-		Store:      store.New(db),
-		Provider:   provider,
-		TTL:        k.CacheTTL.Std(),
-		StaleFor:   k.StaleFor.Std(),
-		NoGenerate: !k.GenerateOnFirstWrite,
-		Metrics:    metrics,
-		Log:        log,
+		Store:       store.New(db),
+		Provider:    provider,
+		TTL:         k.CacheTTL.Std(),
+		StaleFor:    k.StaleFor.Std(),
+		NoGenerate:  !k.GenerateOnFirstWrite,
+		Parallel:    k.Parallel,
+		RotateAfter: uint64(k.RotateAfterSeals),
+		Metrics:     metrics,
+		Log:         log,
 	})
 }
 
@@ -46,6 +48,7 @@ func newProvider(ctx context.Context, k config.Keys) (keys.Provider, error) {
 	}
 	return kmsaws.New(ctx, kmsaws.Options{
 		KeyID:                 k.Alias,
+		OldKeyIDs:             k.OldKeys,
 		Region:                k.Region,
 		Endpoint:              k.Endpoint,
 		AllowInsecureEndpoint: k.AllowInsecureEndpoint,
