@@ -43,6 +43,7 @@ type Options struct {
 	RequireTLS bool   // clients must use TLS
 	BackendTLS string // disable (when ""), require or verify
 	Extra      string // further YAML at the top level, e.g. limits
+	Admin      string // further YAML lines in the section admin, e.g. tokens
 	Migrating  bool
 	Env        []string
 }
@@ -100,6 +101,7 @@ keys:
     dsn: {{.StoreUser}}:{{.StorePassword}}@tcp({{.Backend}})/{{.O.Database}}
 admin:
   address: {{.AdminAddr}}
+{{.O.Admin}}
 log:
   level: debug
 {{.O.Extra}}
