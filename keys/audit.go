@@ -15,6 +15,8 @@ type details struct {
 	Operation  string `json:"operation"`
 	KeyVersion int    `json:"key_version,omitempty"`
 	Versions   []int  `json:"key_versions,omitempty"` // when an act concerns several
+	MasterKey  string `json:"master_key,omitempty"`   // that a key is wrapped under from now on
+	Reason     string `json:"reason,omitempty"`       // why the proxy acts by itself
 	Error      string `json:"error,omitempty"`        // kind of failure
 	Timestamp  string `json:"timestamp"`              // UTC, as Python's isoformat()
 }

@@ -15,6 +15,9 @@ func (r *Ring) firstKey(ctx context.Context, owner string) (*OwnerKeys, error) {
 	if err != nil && !errors.Is(err, ErrNoKey) {
 		return nil, err
 	}
+	if rec != nil && rec.Destroyed {
+		return nil, fail(ErrDestroyed, "write")
+	}
 	if rec == nil || rec.Current == 0 {
 		if err := r.create(ctx, owner, rec); err != nil && !errors.Is(err, ErrExists) {
 			return nil, err
@@ -33,17 +36,17 @@ func lacksKey(k *OwnerKeys, err error) bool {
 
 // create generates and stores a version for an owner who has no current one.
 func (r *Ring) create(ctx context.Context, owner string, rec *Record) error {
-	v := Version{Number: rec.next(), Bound: true, Adopted: true}
-	return r.make(ctx, owner, OpGenerate, v, func(v Version) (uint64, error) {
+	return r.make(ctx, owner, newVersion{op: OpGenerate}, rec.next(), func(v Version) (uint64, error) {
 		return r.opt.Store.Create(ctx, owner, v)
 	})
 }
 
 // make is the order of every creation: record, generate, store. The plaintext is not kept: the key is used only after
 // it came back from the store, so what is sealed with can always be unwrapped again.
-func (r *Ring) make(ctx context.Context, owner string, op Operation, v Version, store func(Version) (uint64, error)) error {
-	name := string(op) + "_key"
-	if err := r.record(ctx, owner, op, details{Operation: name, KeyVersion: v.Number}); err != nil {
+func (r *Ring) make(ctx context.Context, owner string, n newVersion, number int, store func(Version) (uint64, error)) error {
+	v := Version{Number: number, Bound: true, Adopted: true}
+	name := string(n.op) + "_key"
+	if err := r.record(ctx, owner, n.op, details{Operation: name, KeyVersion: v.Number, Reason: n.reason}); err != nil {
 		return err
 	}
 	err := r.generateInto(ctx, owner, &v)
@@ -56,7 +59,7 @@ func (r *Ring) make(ctx context.Context, owner string, op Operation, v Version, 
 		return err
 	}
 	r.fleet.own(epoch)
-	r.opt.Metrics.generated.WithLabelValues(string(op)).Inc()
+	r.opt.Metrics.generated.WithLabelValues(string(n.op)).Inc()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path/filepath"
@@ -20,6 +21,7 @@ type memStore struct {
 	records map[string]*keys.Record
 	changes []keys.Change
 	audit   []keys.Entry
+	seals   map[keys.VersionRef]uint64
 
 	loads     atomic.Int64
 	down      atomic.Bool // every call fails but Audit
@@ -27,7 +29,9 @@ type memStore struct {
 	afterLoad func() // called between reading a record and returning it
 }
 
-func newMemStore() *memStore { return &memStore{records: map[string]*keys.Record{}} }
+func newMemStore() *memStore {
+	return &memStore{records: map[string]*keys.Record{}, seals: map[keys.VersionRef]uint64{}}
+}
 
 func (m *memStore) trouble() error {
 	if m.down.Load() {
@@ -55,7 +59,7 @@ func (m *memStore) read(owner string) (*keys.Record, error) {
 		return nil, &keys.Error{Kind: keys.ErrNoKey, Op: "load"}
 	}
 	c := *rec
-	c.Versions = slices.Clone(rec.Versions)
+	c.Versions, c.Retired = slices.Clone(rec.Versions), slices.Clone(rec.Retired)
 	return &c, nil
 }
 
@@ -71,7 +75,12 @@ func (m *memStore) add(owner string, from int, v keys.Version) (uint64, error) {
 		rec = &keys.Record{Owner: owner}
 		m.records[owner] = rec
 	}
-	if rec.Current != from {
+	switch {
+	case rec.Destroyed && from == 0:
+		return 0, &keys.Error{Kind: keys.ErrDestroyed, Op: "test"}
+	case rec.Destroyed && from == revive:
+		rec.Destroyed = false
+	case rec.Current != from || rec.Destroyed:
 		return 0, &keys.Error{Kind: keys.ErrExists, Op: "test"}
 	}
 	rec.Versions = append(rec.Versions, v)
@@ -91,6 +100,108 @@ func (m *memStore) Create(_ context.Context, owner string, v keys.Version) (uint
 
 func (m *memStore) Rotate(_ context.Context, owner string, from int, v keys.Version) (uint64, error) {
 	return m.add(owner, from, v)
+}
+
+// revive is add's from for an owner whose keys were destroyed.
+const revive = -1
+
+func (m *memStore) Revive(_ context.Context, owner string, v keys.Version) (uint64, error) {
+	return m.add(owner, revive, v)
+}
+
+// update changes an owner's record and makes it known to the fleet.
+func (m *memStore) update(owner string, f func(*keys.Record) error) (uint64, error) {
+	if err := m.trouble(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rec := m.records[owner]
+	if rec == nil {
+		return 0, &keys.Error{Kind: keys.ErrNoKey, Op: "test"}
+	}
+	if err := f(rec); err != nil {
+		return 0, err
+	}
+	return m.change(owner), nil
+}
+
+func (m *memStore) Destroy(_ context.Context, owner string) (n int, epoch uint64, err error) {
+	epoch, err = m.update(owner, func(rec *keys.Record) error {
+		n = len(rec.Versions) + len(rec.Retired)
+		rec.Versions, rec.Retired, rec.Destroyed, rec.Active = nil, nil, true, false
+		return nil
+	})
+	return n, epoch, err
+}
+
+func (m *memStore) Retire(_ context.Context, owner string, version int) (uint64, error) {
+	return m.update(owner, func(rec *keys.Record) error { return moveVersion(&rec.Versions, &rec.Retired, version) })
+}
+
+func (m *memStore) Reinstate(_ context.Context, owner string, version int) (uint64, error) {
+	return m.update(owner, func(rec *keys.Record) error { return moveVersion(&rec.Retired, &rec.Versions, version) })
+}
+
+func moveVersion(from, to *[]keys.Version, number int) error {
+	i := slices.IndexFunc(*from, func(v keys.Version) bool { return v.Number == number })
+	if i < 0 {
+		return &keys.Error{Kind: keys.ErrNoKey, Op: "test"}
+	}
+	*to = append(*to, (*from)[i])
+	*from = slices.Delete(*from, i, i+1)
+	slices.SortFunc(*to, func(a, b keys.Version) int { return a.Number - b.Number })
+	return nil
+}
+
+func (m *memStore) Replace(_ context.Context, owner string, old []byte, v keys.Version) error {
+	if err := m.trouble(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rec := m.records[owner]
+	for _, versions := range [][]keys.Version{rec.Versions, rec.Retired} {
+		for i := range versions {
+			if versions[i].Number == v.Number && string(versions[i].Wrapped.Blob) == string(old) {
+				versions[i] = v
+				return nil
+			}
+		}
+	}
+	return &keys.Error{Kind: keys.ErrExists, Op: "test"}
+}
+
+func (m *memStore) Reserve(_ context.Context, owner string, version int, n, most uint64) (uint64, error) {
+	if err := m.trouble(); err != nil {
+		return 0, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ref := keys.VersionRef{Owner: owner, Number: version}
+	if m.seals[ref]+n > most {
+		return 0, &keys.Error{Kind: keys.ErrWorn, Op: "test"}
+	}
+	m.seals[ref] += n
+	return m.seals[ref], nil
+}
+
+func (m *memStore) Wrapped(context.Context) ([]keys.VersionRef, error) {
+	if err := m.trouble(); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var refs []keys.VersionRef
+	for owner, rec := range m.records {
+		for _, v := range slices.Concat(rec.Versions, rec.Retired) {
+			refs = append(refs, keys.VersionRef{Owner: owner, Number: v.Number})
+		}
+	}
+	slices.SortFunc(refs, func(a, b keys.VersionRef) int {
+		return cmp.Or(cmp.Compare(a.Owner, b.Owner), a.Number-b.Number)
+	})
+	return refs, nil
 }
 
 func (m *memStore) Adopt(_ context.Context, owner string, v keys.Version) error {

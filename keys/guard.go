@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -11,6 +12,9 @@ type guard struct {
 	provider Provider
 	breaker  breaker
 	metrics  *Metrics
+
+	mu     sync.Mutex
+	health Health // but for OutageNow
 }
 
 func (g *guard) generate(ctx context.Context, kctx Context) (dek []byte, w Wrapped, err error) {
@@ -35,13 +39,14 @@ func (g *guard) check(ctx context.Context) error {
 
 func (g *guard) call(operation string, f func() error) error {
 	if !g.breaker.allow() {
-		g.metrics.calls.WithLabelValues(operation, "held_back").Inc()
+		g.metrics.heldBack(operation)
 		return &Error{Kind: ErrUnavailable, Op: operation, Code: "circuit open"}
 	}
 	began := time.Now()
 	err := classified(f(), operation)
 	g.breaker.report(err)
-	g.metrics.call(operation, began, err)
+	g.note(err)
+	g.metrics.call(operation, time.Since(began), err)
 	return err
 }
 

@@ -2,20 +2,40 @@ package keys
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
 
 // Health is what the ring knows of its key service.
 type Health struct {
 	Checked   time.Time // of the last call; zero before the first
-	Kind      string    // "" when that one succeeded, else "unavailable", "revoked" or "corrupt"
-	Since     time.Time // when it began to be so
+	Kind      string    // "" when the service answered, else "unavailable" or "revoked"
+	Since     time.Time // first call of the present series with this outcome
 	OutageNow bool      // the circuit breaker holds calls back
 }
 
 // Health tells how the last call of the key service ended. It calls nothing.
 func (r *Ring) Health() Health {
-	return Health{OutageNow: r.kms.breaker.open()}
+	r.kms.mu.Lock()
+	defer r.kms.mu.Unlock()
+	h := r.kms.health
+	h.OutageNow = r.kms.breaker.open()
+	return h
+}
+
+// note takes a call's outcome.
+func (g *guard) note(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	kind := kindOf(err)
+	if errors.Is(err, ErrCorrupt) { // one blob is bad: the service is well
+		kind = ""
+	}
+	first := g.health.Checked.IsZero()
+	g.health.Checked = time.Now()
+	if first || kind != g.health.Kind {
+		g.health.Kind, g.health.Since = kind, g.health.Checked
+	}
 }
 
 // TTLHours is the time to live as the guide's cache_stats has it.

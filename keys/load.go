@@ -22,6 +22,7 @@ func (r *Ring) load(ctx context.Context, owner string, newerThan time.Time) (*Ow
 	k, err := r.fetch(ctx, owner)
 	switch {
 	case err == nil:
+		k.inherit(old)
 		r.keep(&entry{owner: owner, keys: k}, r.opt.TTL, r.opt.StaleFor, t)
 	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrStore):
 		return r.serveStale(old, err, t)
@@ -82,7 +83,10 @@ func (r *Ring) fetch(ctx context.Context, owner string) (*OwnerKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(rec.Versions) == 0 {
+	switch {
+	case rec.Destroyed:
+		return nil, fail(ErrDestroyed, "load")
+	case len(rec.Versions) == 0:
 		return nil, fail(ErrNoKey, "load")
 	}
 	if err := r.record(ctx, owner, OpDecrypt, details{Operation: "decrypt_key", KeyVersion: rec.Current, Versions: rec.numbers()}); err != nil {
@@ -108,6 +112,7 @@ func (r *Ring) unwrapAll(ctx context.Context, rec *Record) (*OwnerKeys, error) {
 		}
 		o.versions = append(o.versions, ownedKey{v.Number, key})
 	}
+	o.seals = &sealCounter{ring: r, owner: rec.Owner, number: rec.Current}
 	return o, nil
 }
 

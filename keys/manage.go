@@ -9,50 +9,70 @@ import (
 )
 
 // Generate makes a new key version for the owner and returns its number: his first, or one more that is current from
-// then on. Earlier versions stay, so values sealed under them stay readable.
+// then on. Earlier versions stay, so values sealed under them stay readable. After [Ring.Destroy] the owner begins anew.
 func (r *Ring) Generate(ctx context.Context, owner string) (version int, err error) {
-	return r.newVersion(ctx, owner, OpGenerate)
+	return r.newVersion(ctx, owner, newVersion{op: OpGenerate})
 }
 
-// Rotate is Generate for an owner who has a key, ErrNoKey otherwise; the audit trail calls it a rotation.
+// Rotate is Generate for an owner who has a key, ErrNoKey or ErrDestroyed otherwise; the audit trail calls it a rotation.
 // ErrExists means that somebody else changed the owner's key at the same time.
 func (r *Ring) Rotate(ctx context.Context, owner string) (version int, err error) {
-	return r.newVersion(ctx, owner, OpRotate)
+	return r.newVersion(ctx, owner, newVersion{op: OpRotate})
 }
 
-func (r *Ring) newVersion(ctx context.Context, owner string, op Operation) (int, error) {
+// newVersion says why a version is made.
+type newVersion struct {
+	op     Operation // OpGenerate or OpRotate
+	after  int       // only when this version is still current; 0: whichever is
+	reason string    // for the audit trail, when the proxy acts by itself
+}
+
+// newVersion returns the number of the version that it made, or that somebody else made after n.after.
+func (r *Ring) newVersion(ctx context.Context, owner string, n newVersion) (int, error) {
 	if err := validOwner(owner); err != nil {
 		return 0, err
 	}
-	k, err := r.fly(ctx, "n", owner, func(ctx context.Context) (*OwnerKeys, error) {
-		if err := r.addVersion(ctx, owner, op); err != nil {
-			return nil, err
+	return fly(ctx, r, "n", owner, func(ctx context.Context) (int, error) {
+		number, err := r.addVersion(ctx, owner, n)
+		if err == nil {
+			r.forget(owner, "version")
 		}
-		return r.reload(ctx, owner)
+		return number, err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return k.CurrentVersion(), nil
 }
 
-func (r *Ring) addVersion(ctx context.Context, owner string, op Operation) error {
+func (r *Ring) addVersion(ctx context.Context, owner string, n newVersion) (number int, err error) {
 	rec, err := r.opt.Store.Load(ctx, owner)
-	missing := errors.Is(err, ErrNoKey) || err == nil && rec.Current == 0
+	missing := errors.Is(err, ErrNoKey) || err == nil && (rec.Current == 0 || rec.Destroyed)
 	switch {
 	case err != nil && !missing:
-		return err
-	case missing && op == OpRotate:
-		return fail(ErrNoKey, "rotate")
+		return 0, err
 	case missing:
-		return r.create(ctx, owner, rec)
+		return rec.next(), r.addFirst(ctx, owner, n, rec)
+	case n.after != 0 && n.after != rec.Current:
+		return rec.Current, nil
 	}
 	if err := r.adoptAll(ctx, rec); err != nil {
-		return err
+		return 0, err
 	}
-	v := Version{Number: rec.next(), Bound: true, Adopted: true}
-	return r.make(ctx, owner, op, v, func(v Version) (uint64, error) {
+	return rec.next(), r.make(ctx, owner, n, rec.next(), func(v Version) (uint64, error) {
 		return r.opt.Store.Rotate(ctx, owner, rec.Current, v)
+	})
+}
+
+// addFirst makes a version for an owner without a current one.
+func (r *Ring) addFirst(ctx context.Context, owner string, n newVersion, rec *Record) error {
+	destroyed := rec != nil && rec.Destroyed
+	switch {
+	case n.op == OpRotate && destroyed:
+		return fail(ErrDestroyed, "rotate")
+	case n.op == OpRotate:
+		return fail(ErrNoKey, "rotate")
+	case !destroyed:
+		return r.create(ctx, owner, rec)
+	}
+	return r.make(ctx, owner, n, rec.next(), func(v Version) (uint64, error) {
+		return r.opt.Store.Revive(ctx, owner, v)
 	})
 }
 

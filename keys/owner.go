@@ -15,6 +15,7 @@ type OwnerKeys struct {
 	versions []ownedKey // ascending by number
 	current  int        // index into versions; -1 when the owner's current row is gone
 	active   bool
+	seals    *sealCounter // of the current version
 }
 
 type ownedKey struct {
@@ -22,8 +23,8 @@ type ownedKey struct {
 	key    *envelope.Key
 }
 
-// Current returns the key for new values; nil when the owner has none that is current (keys got through
-// [Ring.ForWrite] always have one).
+// Current returns the key that is current; nil when the owner has none (keys got through [Ring.ForWrite] always have
+// one). What seals with it takes it from ForSeal, which counts.
 func (o *OwnerKeys) Current() *envelope.Key {
 	if o.current < 0 {
 		return nil

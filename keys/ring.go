@@ -76,7 +76,8 @@ type Ring struct {
 
 	stop    context.CancelFunc // ends the background work
 	done    sync.WaitGroup
-	recheck chan struct{} // capacity 1: a denial asks for a check of the master key
+	recheck chan struct{}   // capacity 1: a denial asks for a check of the master key
+	worn    chan VersionRef // versions that have sealed enough
 }
 
 // New makes a ring and starts its background work; Close ends it.
@@ -91,11 +92,13 @@ func New(o RingOptions) (*Ring, error) {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &Ring{
-		opt: o, cache: c, stop: stop, recheck: make(chan struct{}, 1),
+		opt: o, cache: c, stop: stop, recheck: make(chan struct{}, 1), worn: make(chan VersionRef, 64),
 		kms: &guard{provider: o.Provider, metrics: o.Metrics},
 	}
 	r.done.Go(func() { r.watchMasterKey(ctx) })
 	r.done.Go(func() { r.watchFleet(ctx) })
+	r.done.Go(func() { r.watchWorn(ctx) })
+	r.done.Go(func() { r.watchMetrics(ctx) })
 	return r, nil
 }
 
@@ -109,10 +112,10 @@ func (r *Ring) Close() {
 // ForRead returns the owner's keys for opening values: ErrNoKey when he has none.
 func (r *Ring) ForRead(ctx context.Context, owner string) (*OwnerKeys, error) {
 	if e := r.cache.get(owner); e != nil && time.Now().Before(e.fresh) {
-		r.opt.Metrics.hits.Inc()
+		r.opt.Metrics.hits.Add(1)
 		return e.keys, e.err
 	}
-	r.opt.Metrics.misses.Inc()
+	r.opt.Metrics.misses.Add(1)
 	if err := validOwner(owner); err != nil {
 		return nil, err
 	}
@@ -120,7 +123,7 @@ func (r *Ring) ForRead(ctx context.Context, owner string) (*OwnerKeys, error) {
 }
 
 func (r *Ring) read(ctx context.Context, owner string) (*OwnerKeys, error) {
-	return r.fly(ctx, "r", owner, func(ctx context.Context) (*OwnerKeys, error) {
+	return fly(ctx, r, "r", owner, func(ctx context.Context) (*OwnerKeys, error) {
 		return r.load(ctx, owner, time.Time{})
 	})
 }
@@ -139,7 +142,7 @@ func (r *Ring) ForWrite(ctx context.Context, owner string) (*OwnerKeys, error) {
 	case r.opt.NoGenerate:
 		return nil, fail(ErrNoKey, "write")
 	}
-	return r.fly(ctx, "w", owner, func(ctx context.Context) (*OwnerKeys, error) {
+	return fly(ctx, r, "w", owner, func(ctx context.Context) (*OwnerKeys, error) {
 		return r.firstKey(ctx, owner)
 	})
 }
@@ -151,7 +154,7 @@ func (r *Ring) Refresh(ctx context.Context, owner string) (*OwnerKeys, error) {
 		return nil, err
 	}
 	newerThan := time.Now().Add(-refreshPause)
-	return r.fly(ctx, "f", owner, func(ctx context.Context) (*OwnerKeys, error) {
+	return fly(ctx, r, "f", owner, func(ctx context.Context) (*OwnerKeys, error) {
 		return r.load(ctx, owner, newerThan)
 	})
 }
@@ -185,18 +188,21 @@ func (r *Ring) Check(ctx context.Context) error { return r.kms.check(ctx) }
 
 // fly runs f once for all simultaneous callers with the same kind and owner. It does not end with the caller that
 // happened to come first: the others need its result, and a key that was generated must be stored.
-func (r *Ring) fly(ctx context.Context, kind, owner string, f func(context.Context) (*OwnerKeys, error)) (*OwnerKeys, error) {
+func fly[T any](ctx context.Context, r *Ring, kind, owner string, f func(context.Context) (T, error)) (T, error) {
 	result := r.flights.DoChan(r.flight(kind, owner), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.opt.LoadTimeout)
 		defer cancel()
 		return f(ctx)
 	})
+	var zero T
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return zero, ctx.Err()
 	case res := <-result:
-		k, _ := res.Val.(*OwnerKeys)
-		return k, res.Err
+		if res.Err != nil {
+			return zero, res.Err
+		}
+		return res.Val.(T), nil
 	}
 }
 

@@ -6,18 +6,33 @@ import (
 	"phiproxy/crypto/envelope"
 )
 
-// Store keeps wrapped keys and the audit trail. Its errors are [ErrNoKey], [ErrOwner], [ErrExists], [ErrCorrupt] and
-// [ErrStore]; for Audit [ErrAudit].
+// Store keeps wrapped keys and the audit trail. Its errors are [ErrNoKey], [ErrOwner], [ErrExists], [ErrDestroyed],
+// [ErrInUse], [ErrWorn], [ErrCorrupt] and [ErrStore]; for Audit [ErrAudit].
 //
 // Every change that other proxies must notice gets the next epoch, a number shared by the fleet; changes become visible
 // in the order of their epochs.
 type Store interface {
-	// Load returns everything known of one owner, ErrNoKey when that is nothing.
+	// Load returns everything known of one owner, as of one moment; ErrNoKey when that is nothing.
 	Load(ctx context.Context, owner string) (*Record, error)
-	// Create stores a version and makes it current for an owner without a current one; ErrExists when he has one.
+	// Create stores a version and makes it current for an owner without a current one; ErrExists when he has one,
+	// ErrDestroyed when his keys were destroyed.
 	Create(ctx context.Context, owner string, v Version) (epoch uint64, err error)
 	// Rotate stores a version and makes it current instead of version from; ErrExists when from is no longer current.
 	Rotate(ctx context.Context, owner string, from int, v Version) (epoch uint64, err error)
+	// Revive stores a version and makes it current for an owner whose keys were destroyed; ErrExists when he has others.
+	Revive(ctx context.Context, owner string, v Version) (epoch uint64, err error)
+	// Destroy overwrites every version of the owner's key and returns their number.
+	Destroy(ctx context.Context, owner string) (versions int, epoch uint64, err error)
+	// Retire takes a usable version out of use and keeps its blob; ErrInUse when it is current.
+	Retire(ctx context.Context, owner string, version int) (epoch uint64, err error)
+	// Reinstate makes a retired version usable again.
+	Reinstate(ctx context.Context, owner string, version int) (epoch uint64, err error)
+	// Replace puts v's blob in the place of old in the version of v's number; ErrExists when that holds another blob by now.
+	Replace(ctx context.Context, owner string, old []byte, v Version) error
+	// Reserve adds n to the seals counted for a version, unless the sum would exceed most (ErrWorn), and returns the sum.
+	Reserve(ctx context.Context, owner string, version int, n, most uint64) (seals uint64, err error)
+	// Wrapped lists every version that has a blob, retired ones included, by owner in byte order and number.
+	Wrapped(ctx context.Context) ([]VersionRef, error)
 	// Adopt records a key that the guide's code made in the versions table.
 	Adopt(ctx context.Context, owner string, v Version) error
 	// Audit commits one record.
@@ -39,6 +54,15 @@ type Record struct {
 	Last     int       // highest number ever given to a version, usable or not
 	Current  int       // number of the version for new writes; 0 when the owner's row in user_encryption_keys is gone
 	Active   bool      // is_active of that row
+
+	Retired   []Version // those that are kept but not loaded
+	Destroyed bool      // nothing is left of what the owner had
+}
+
+// VersionRef names a version.
+type VersionRef struct {
+	Owner  string
+	Number int
 }
 
 // next is the number of the version to be made.
@@ -49,14 +73,18 @@ func (r *Record) next() int {
 	return r.Last + 1
 }
 
-// numbers lists the versions, when there are several.
+// numbers lists the usable versions, when there are several.
 func (r *Record) numbers() []int {
 	if len(r.Versions) < 2 {
 		return nil
 	}
-	n := make([]int, len(r.Versions))
-	for i := range r.Versions {
-		n[i] = r.Versions[i].Number
+	return numbers(r.Versions)
+}
+
+func numbers(versions []Version) []int {
+	n := make([]int, len(versions))
+	for i := range versions {
+		n[i] = versions[i].Number
 	}
 	return n
 }

@@ -92,6 +92,7 @@ func (p *planner) keyTables(ctx context.Context) error {
 		store.TableKeys:     "the guide's table of users' current keys, wrapped by the key service",
 		store.TableAudit:    "the guide's audit trail of everything done with keys",
 		store.TableVersions: "every version of every key, so that making a new one never loses an old one",
+		store.TableLife:     "how many values each version has sealed, and when it ended",
 		store.TableEpoch:    "tells the other proxies that a key changed",
 	}
 	seen := map[string]bool{}

@@ -73,6 +73,8 @@ func privileges() []struct{ table, privilege, statement string } {
 		{store.TableAudit, "SELECT, INSERT", "INSERT INTO encryption_key_audit (user_id, operation) SELECT user_id, operation FROM encryption_key_audit WHERE 1 = 0"},
 		{store.TableVersions, "SELECT, INSERT", "INSERT INTO phiproxy_key_versions SELECT * FROM phiproxy_key_versions WHERE 1 = 0"},
 		{store.TableVersions, "UPDATE", "UPDATE phiproxy_key_versions SET epoch = epoch WHERE 1 = 0"},
+		{store.TableLife, "SELECT, INSERT", "INSERT INTO phiproxy_key_life SELECT * FROM phiproxy_key_life WHERE 1 = 0"},
+		{store.TableLife, "UPDATE", "UPDATE phiproxy_key_life SET seals = seals WHERE 1 = 0"},
 		{store.TableEpoch, "SELECT, UPDATE", "UPDATE phiproxy_epoch SET epoch = epoch WHERE 1 = 0"},
 	}
 }

@@ -53,6 +53,7 @@ type Options struct {
 // Provider wraps with AWS KMS.
 type Provider struct {
 	client  *kms.Client
+	service service
 	keyID   string
 	old     []string
 	timeout time.Duration
@@ -60,6 +61,9 @@ type Provider struct {
 	mu    sync.Mutex
 	probe *keys.Wrapped // what Check unwraps; made by the first one
 }
+
+// service is where the keys live: blobs can be moved between master keys of one service without leaving it.
+type service struct{ region, endpoint string }
 
 // New makes a provider. It does not call KMS yet.
 func New(ctx context.Context, o Options) (*Provider, error) {
@@ -86,7 +90,7 @@ func New(ctx context.Context, o Options) (*Provider, error) {
 	if keyID == "" {
 		keyID = DefaultKeyID
 	}
-	return &Provider{client: client, keyID: keyID, old: o.OldKeyIDs, timeout: timeout}, nil
+	return &Provider{client: client, service: service{o.Region, o.Endpoint}, keyID: keyID, old: o.OldKeyIDs, timeout: timeout}, nil
 }
 
 func sdkOptions(o Options, timeout time.Duration) []func(*config.LoadOptions) error {
@@ -164,13 +168,7 @@ func (p *Provider) Generate(ctx context.Context, kctx keys.Context) ([]byte, key
 func (p *Provider) Unwrap(ctx context.Context, w keys.Wrapped, kctx keys.Context) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	dek, err := p.decrypt(ctx, p.keyID, w.Blob, kctx)
-	for _, id := range p.old {
-		if !isOtherKey(err) {
-			break
-		}
-		dek, err = p.decrypt(ctx, id, w.Blob, kctx)
-	}
+	dek, err := p.withEach(func(keyID string) ([]byte, error) { return p.decrypt(ctx, keyID, w.Blob, kctx) })
 	if err != nil {
 		return nil, classify("unwrap", err)
 	}
@@ -178,6 +176,18 @@ func (p *Provider) Unwrap(ctx context.Context, w keys.Wrapped, kctx keys.Context
 		return nil, &keys.Error{Kind: keys.ErrCorrupt, Op: "unwrap", Code: "key length"}
 	}
 	return dek, nil
+}
+
+// withEach tries the master keys, the present one first, until one is not refused for being another than the blob's.
+func (p *Provider) withEach(f func(keyID string) ([]byte, error)) (out []byte, err error) {
+	out, err = f(p.keyID)
+	for _, id := range p.old {
+		if !isOtherKey(err) {
+			break
+		}
+		out, err = f(id)
+	}
+	return out, err
 }
 
 func (p *Provider) decrypt(ctx context.Context, keyID string, blob []byte, kctx keys.Context) ([]byte, error) {
@@ -217,4 +227,48 @@ func (p *Provider) probeKey(ctx context.Context) (keys.Wrapped, error) {
 		p.probe = &w
 	}
 	return *p.probe, nil
+}
+
+// Wrap implements [keys.Wrapper].
+func (p *Provider) Wrap(ctx context.Context, dek []byte, kctx keys.Context) (keys.Wrapped, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	out, err := p.client.Encrypt(ctx, &kms.EncryptInput{KeyId: &p.keyID, Plaintext: dek, EncryptionContext: kctx})
+	if err != nil {
+		return keys.Wrapped{}, classify("wrap", err)
+	}
+	return keys.Wrapped{Blob: out.CiphertextBlob, KeyARN: aws.ToString(out.KeyId)}, nil
+}
+
+// CanRewrap implements [keys.Rewrapper].
+func (p *Provider) CanRewrap(from keys.Provider) bool {
+	source, ok := from.(*Provider)
+	return ok && source.service == p.service
+}
+
+// Rewrap implements [keys.Rewrapper] with ReEncrypt: the data key does not leave the service.
+func (p *Provider) Rewrap(ctx context.Context, from keys.Provider, w keys.Wrapped, old, kctx keys.Context) (keys.Wrapped, error) {
+	source, ok := from.(*Provider)
+	if !ok {
+		return keys.Wrapped{}, errors.New("kms: the source is another kind of provider")
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	moved := keys.Wrapped{}
+	var err error
+	moved.Blob, err = source.withEach(func(keyID string) ([]byte, error) {
+		out, err := p.client.ReEncrypt(ctx, &kms.ReEncryptInput{
+			CiphertextBlob: w.Blob, SourceKeyId: &keyID, SourceEncryptionContext: old,
+			DestinationKeyId: &p.keyID, DestinationEncryptionContext: kctx,
+		})
+		if err != nil {
+			return nil, err
+		}
+		moved.KeyARN = aws.ToString(out.KeyId)
+		return out.CiphertextBlob, nil
+	})
+	if err != nil {
+		return keys.Wrapped{}, classify("rewrap", err)
+	}
+	return moved, nil
 }

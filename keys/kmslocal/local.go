@@ -35,44 +35,62 @@ const (
 
 // Options make a [Provider].
 type Options struct {
-	File   string // path of the key file
-	Create bool   // make a new key file when there is none
+	File     string   // path of the key file
+	Create   bool     // make a new key file when there is none
+	OldFiles []string // files of earlier master keys that may still unwrap
 }
 
 // Provider wraps with one key file.
 type Provider struct {
 	file string
+	master
+	old []master
+}
+
+// master is one master key.
+type master struct {
 	id   [idSize]byte
 	aead cipher.AEAD
 }
 
 // New reads the key file, making it first when that is asked for.
 func New(o Options) (*Provider, error) {
-	master, err := readKey(o.File)
+	m, err := readMaster(o.File)
 	if errors.Is(err, fs.ErrNotExist) && o.Create {
 		if err := createKey(o.File); err != nil {
 			return nil, err
 		}
-		master, err = readKey(o.File)
+		m, err = readMaster(o.File)
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer clear(master)
-	return newProvider(o.File, master)
+	p := &Provider{file: o.File, master: m}
+	for _, file := range o.OldFiles {
+		m, err := readMaster(file)
+		if err != nil {
+			return nil, err
+		}
+		p.old = append(p.old, m)
+	}
+	return p, nil
 }
 
-func newProvider(file string, master []byte) (*Provider, error) {
-	block, err := aes.NewCipher(master)
+func readMaster(file string) (m master, err error) {
+	key, err := readKey(file)
 	if err != nil {
-		return nil, err
+		return m, err
 	}
-	p := &Provider{file: file}
-	if p.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
-		return nil, err
+	defer clear(key)
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return m, err
 	}
-	p.id, err = keyID(master)
-	return p, err
+	if m.aead, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+		return m, err
+	}
+	m.id, err = keyID(key)
+	return m, err
 }
 
 func keyID(master []byte) (id [idSize]byte, err error) {
@@ -155,21 +173,41 @@ func (p *Provider) ARN() string { return "local:" + hex.EncodeToString(p.id[:]) 
 func (p *Provider) Generate(_ context.Context, kctx keys.Context) ([]byte, keys.Wrapped, error) {
 	dek := make([]byte, keySize)
 	rand.Read(dek)
+	return dek, p.wrap(dek, kctx), nil
+}
+
+// Wrap implements [keys.Wrapper].
+func (p *Provider) Wrap(_ context.Context, dek []byte, kctx keys.Context) (keys.Wrapped, error) {
+	return p.wrap(dek, kctx), nil
+}
+
+func (p *Provider) wrap(dek []byte, kctx keys.Context) keys.Wrapped {
 	header := append([]byte{version}, p.id[:]...)
 	blob := p.aead.Seal(bytes.Clone(header), nil, dek, associated(header, kctx))
-	return dek, keys.Wrapped{Blob: blob, KeyARN: p.ARN()}, nil
+	return keys.Wrapped{Blob: blob, KeyARN: p.ARN()}
+}
+
+// masterOf returns the master key with that id.
+func (p *Provider) masterOf(id []byte) (master, bool) {
+	for _, m := range append([]master{p.master}, p.old...) {
+		if bytes.Equal(id, m.id[:]) {
+			return m, true
+		}
+	}
+	return master{}, false
 }
 
 // Unwrap implements [keys.Provider].
 func (p *Provider) Unwrap(_ context.Context, w keys.Wrapped, kctx keys.Context) ([]byte, error) {
 	const header = 1 + idSize
-	switch {
-	case len(w.Blob) != header+keySize+p.aead.Overhead() || w.Blob[0] != version:
+	if len(w.Blob) != header+keySize+p.aead.Overhead() || w.Blob[0] != version {
 		return nil, corrupt("not a local key")
-	case !bytes.Equal(w.Blob[1:header], p.id[:]):
+	}
+	m, ok := p.masterOf(w.Blob[1:header])
+	if !ok {
 		return nil, corrupt("another master key")
 	}
-	dek, err := p.aead.Open(nil, nil, w.Blob[header:], associated(w.Blob[:header], kctx))
+	dek, err := m.aead.Open(nil, nil, w.Blob[header:], associated(w.Blob[:header], kctx))
 	if err != nil {
 		return nil, corrupt("does not verify")
 	}

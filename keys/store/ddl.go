@@ -5,6 +5,7 @@ const (
 	TableKeys     = "user_encryption_keys" // the guide's: current key of each user
 	TableAudit    = "encryption_key_audit" // the guide's
 	TableVersions = "phiproxy_key_versions"
+	TableLife     = "phiproxy_key_life"
 	TableEpoch    = "phiproxy_epoch"
 )
 
@@ -59,6 +60,13 @@ func DDL() []Statement {
   created_at    TIMESTAMP NULL DEFAULT CURRENT_TIMESTAMP,
   PRIMARY KEY (user_id, key_version),
   KEY idx_epoch (epoch)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`},
+		{TableLife, `CREATE TABLE IF NOT EXISTS phiproxy_key_life (
+  user_id     VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
+  key_version INT NOT NULL,
+  seals       BIGINT UNSIGNED NOT NULL DEFAULT 0 COMMENT 'values sealed under it, at most: counted in blocks',
+  ended_at    TIMESTAMP NULL COMMENT 'when it was retired or destroyed',
+  PRIMARY KEY (user_id, key_version)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`},
 		{TableEpoch, `CREATE TABLE IF NOT EXISTS phiproxy_epoch (
   name  VARCHAR(16) NOT NULL PRIMARY KEY,

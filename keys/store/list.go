@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
-	"errors"
+	"database/sql"
+	"encoding/hex"
+	"strings"
 	"time"
-)
 
-var errNotYet = errors.New("keys/store: not built yet")
+	"phiproxy/crypto/envelope"
+)
 
 // States of an owner's keys.
 const (
@@ -38,7 +40,7 @@ type OwnerKey struct {
 	Usable    int        // of them loaded
 	CreatedAt time.Time  // UTC; zero when unknown
 	RotatedAt *time.Time // UTC; nil when never
-	MasterKey string     // that wraps the current version; "" for the guide's keys
+	MasterKey string     // that wraps the current version; "" for a guide key that was never loaded
 	Seals     uint64     // values sealed under the current version, at most: counted in blocks
 }
 
@@ -49,9 +51,133 @@ type OwnerList struct {
 	Next   string // After for the next page; "" on the last
 }
 
+// mostListed is the default and the greatest Page.Limit.
+const mostListed = 1000
+
+// sqlOwners lists every owner that has a current row or any version, in the columns of ownerRow. Owners without a current
+// row have 0 for its version.
+const sqlOwners = `(SELECT CAST(CONVERT(k.user_id USING utf8mb4) AS BINARY) AS owner, COALESCE(k.key_version, 0) AS current,
+  COALESCE(k.is_active, 0) AS active, CASE WHEN k.encrypted_dek = '' THEN 1 ELSE 0 END AS emptied,
+  UNIX_TIMESTAMP(k.created_at) AS created, UNIX_TIMESTAMP(k.rotated_at) AS rotated
+FROM user_encryption_keys k
+UNION ALL SELECT CAST(v.user_id AS BINARY), 0, 0, CASE WHEN MAX(v.wrapped_dek) = '' THEN 1 ELSE 0 END, MIN(UNIX_TIMESTAMP(v.created_at)), NULL
+FROM phiproxy_key_versions v WHERE NOT EXISTS (SELECT 1 FROM user_encryption_keys k WHERE k.user_id = v.user_id) GROUP BY CAST(v.user_id AS BINARY)
+) AS owners`
+
+type ownerRow struct {
+	owner            string
+	current          int
+	active, emptied  bool
+	created, rotated sql.NullInt64
+}
+
+func (r *ownerRow) fields() []any {
+	return []any{&r.owner, &r.current, &r.active, &r.emptied, &r.created, &r.rotated}
+}
+
+func (r *ownerRow) state() string {
+	switch {
+	case r.emptied:
+		return StateDestroyed
+	case r.current == 0:
+		return StateOrphaned
+	case r.active:
+		return StateActive
+	}
+	return StateInactive
+}
+
+// stateCondition is one of the states above in SQL, over the columns of sqlOwners.
+func stateCondition(state string) string {
+	switch state {
+	case "":
+		return "TRUE"
+	case StateActive:
+		return "emptied = 0 AND current > 0 AND active <> 0"
+	case StateInactive:
+		return "emptied = 0 AND current > 0 AND active = 0"
+	case StateOrphaned:
+		return "emptied = 0 AND current = 0"
+	case StateDestroyed:
+		return "emptied = 1"
+	}
+	return "FALSE"
+}
+
+// where gives the filter as SQL and its arguments.
+func (f *Filter) where() (string, []any) {
+	conditions, args := []string{stateCondition(f.State)}, []any{}
+	if f.Prefix != "" {
+		conditions = append(conditions, "LEFT(owner, ?) = CAST(? AS BINARY)")
+		args = append(args, len(f.Prefix), f.Prefix)
+	}
+	if f.Version != 0 {
+		conditions = append(conditions, "current = ?")
+		args = append(args, f.Version)
+	}
+	return strings.Join(conditions, " AND "), args
+}
+
 // List describes the owners that the filter chooses.
 func (s *Store) List(ctx context.Context, f Filter, p Page) (OwnerList, error) {
-	return OwnerList{}, errNotYet
+	where, args := f.where()
+	var list OwnerList
+	err := s.db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+sqlOwners+" WHERE "+where, args...).Scan(&list.Total)
+	if err != nil {
+		return list, failed("list", err)
+	}
+	limit := p.Limit
+	if limit <= 0 || limit > mostListed {
+		limit = mostListed
+	}
+	rows, err := query[ownerRow](ctx, s.db, "SELECT owner, current, active, emptied, created, rotated FROM "+sqlOwners+
+		" WHERE "+where+" AND owner > CAST(? AS BINARY) ORDER BY owner LIMIT ?", append(args, p.After, limit+1)...)
+	if err != nil {
+		return list, failed("list", err)
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		list.Next = rows[limit-1].owner
+	}
+	list.Owners, err = s.describe(ctx, rows)
+	return list, failed("list", err)
+}
+
+// describe adds what the version rows tell.
+func (s *Store) describe(ctx context.Context, rows []ownerRow) ([]OwnerKey, error) {
+	owners := make([]OwnerKey, len(rows))
+	at := map[string]int{} // owner -> index
+	marks, args := make([]string, len(rows)), make([]any, len(rows))
+	for i, r := range rows {
+		owners[i] = OwnerKey{Owner: r.owner, State: r.state(), Current: r.current, CreatedAt: moment(r.created), RotatedAt: momentOrNil(r.rotated)}
+		at[r.owner], marks[i], args[i] = i, "?", r.owner
+	}
+	if len(rows) == 0 {
+		return owners, nil
+	}
+	versions, err := query[infoRow](ctx, s.db, sqlVersions+" IN ("+strings.Join(marks, ", ")+") ORDER BY v.user_id, v.key_version", args...)
+	for _, v := range versions {
+		if i, ok := at[v.owner]; ok {
+			owners[i].add(&v)
+		}
+	}
+	for i := range owners { // a guide key that was never loaded has no version row
+		if o := &owners[i]; o.Versions < o.Current && o.MasterKey == "" && o.State != StateDestroyed {
+			o.Versions++
+			o.Usable++
+		}
+	}
+	return owners, err
+}
+
+func (o *OwnerKey) add(v *infoRow) {
+	o.Versions++
+	if v.state == VersionUsable {
+		o.Usable++
+	}
+	if v.number == o.Current {
+		o.MasterKey, o.Seals = v.masterKey, v.seals
+	}
 }
 
 // States of a version.
@@ -74,18 +200,61 @@ type VersionInfo struct {
 	Seals     uint64     // values sealed under it, at most: counted in blocks
 }
 
+// sqlVersions lists version rows in the columns of infoRow; a condition on the owner follows.
+const sqlVersions = `SELECT v.user_id, v.key_version, v.key_id, v.kms_key, v.context_bound, v.state,
+  UNIX_TIMESTAMP(v.created_at), UNIX_TIMESTAMP(l.ended_at), COALESCE(l.seals, 0)
+FROM phiproxy_key_versions v LEFT JOIN phiproxy_key_life l ON l.user_id = v.user_id AND l.key_version = v.key_version
+WHERE v.user_id`
+
+type infoRow struct {
+	owner, keyID, masterKey, state string
+	number                         int
+	bound                          bool
+	created, ended                 sql.NullInt64
+	seals                          uint64
+}
+
+func (r *infoRow) fields() []any {
+	return []any{&r.owner, &r.number, &r.keyID, &r.masterKey, &r.bound, &r.state, &r.created, &r.ended, &r.seals}
+}
+
 // Versions lists every version ever made for the owner, ascending; none when he never had a key.
 func (s *Store) Versions(ctx context.Context, owner string) ([]VersionInfo, error) {
-	return nil, errNotYet
+	status, err := s.Status(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := query[infoRow](ctx, s.db, sqlVersions+" = ? ORDER BY v.key_version", owner)
+	if err != nil {
+		return nil, failed("versions", err)
+	}
+	var versions []VersionInfo
+	current := false
+	for _, r := range rows {
+		if r.owner != owner {
+			continue
+		}
+		v := r.info()
+		v.Current = status != nil && status.KeyVersion == r.number
+		current = current || v.Current
+		versions = append(versions, v)
+	}
+	if status != nil && !current {
+		versions = append(versions, VersionInfo{Number: status.KeyVersion, Current: true, State: VersionUsable, Created: status.CreatedAt})
+	}
+	return versions, nil
 }
 
-// AuditFilter chooses audit records; zero fields choose all.
-type AuditFilter struct {
-	Owner    string
-	From, To time.Time // From <= time < To
-}
+// unknownKeyID is recorded for a guide key that was destroyed before it was ever loaded.
+var unknownKeyID = hex.EncodeToString(make([]byte, len(envelope.KeyID{})))
 
-// EachAudit calls f with the chosen records, oldest first, as they come from the server.
-func (s *Store) EachAudit(ctx context.Context, filter AuditFilter, f func(AuditEntry) error) error {
-	return errNotYet
+func (r *infoRow) info() VersionInfo {
+	v := VersionInfo{
+		Number: r.number, KeyID: r.keyID, MasterKey: r.masterKey, Bound: r.bound, State: r.state,
+		Created: moment(r.created), Ended: momentOrNil(r.ended), Seals: r.seals,
+	}
+	if v.KeyID == unknownKeyID {
+		v.KeyID = ""
+	}
+	return v
 }

@@ -5,158 +5,193 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
+	"slices"
 
 	"phiproxy/crypto/envelope"
 	"phiproxy/keys"
 )
 
-// stateUsable is the state of a version that is loaded. Other states are for versions whose key must not be used any more.
-const stateUsable = "usable"
+// sqlLoad reads an owner's current row and all versions in one statement, hence as of one moment. The conversions make
+// the two tables' character sets and collations alike, whatever the guide's one was made with.
+const sqlLoad = `SELECT 0 AS of_version, CAST(CONVERT(user_id USING utf8mb4) AS BINARY), COALESCE(key_version, 0) AS number,
+  CAST(CONVERT(encrypted_dek USING utf8mb4) AS BINARY), '', '', 0, '', COALESCE(is_active, 0)
+FROM user_encryption_keys WHERE user_id = ?
+UNION ALL SELECT 1, CAST(user_id AS BINARY), key_version, CAST(wrapped_dek AS BINARY), key_id, kms_key, context_bound, state, 0
+FROM phiproxy_key_versions WHERE user_id = ? ORDER BY of_version, number`
 
-// current is an owner's row of user_encryption_keys.
-type current struct {
-	found   bool
-	dek     string // base64
-	version int
-	active  bool
+// row is one row of that answer.
+type row struct {
+	ofVersion                       bool
+	user, dek, keyID, kmsKey, state string
+	number, active                  int
+	bound                           bool
 }
 
-// Load implements [keys.Store]. The current row is read before the versions: versions are only ever added, so the
-// second answer holds whatever the first one names.
+func (r *row) fields() []any {
+	return []any{&r.ofVersion, &r.user, &r.number, &r.dek, &r.keyID, &r.kmsKey, &r.bound, &r.state, &r.active}
+}
+
+// Load implements [keys.Store].
 func (s *Store) Load(ctx context.Context, owner string) (*keys.Record, error) {
-	cur, err := s.current(ctx, owner)
+	rows, err := query[row](ctx, s.db, sqlLoad, owner, owner)
+	if err != nil {
+		return nil, failed("load", err)
+	}
+	rec := &keys.Record{Owner: owner}
+	cur, err := currentRow(rec, rows)
 	if err != nil {
 		return nil, err
 	}
-	rec := &keys.Record{Owner: owner, Current: cur.version, Active: cur.active}
-	currentBlob, err := s.versions(ctx, rec)
-	if err != nil {
-		return nil, err
+	l := loader{rec: rec, cur: cur}
+	for i := range rows {
+		if err := l.add(&rows[i]); err != nil {
+			return nil, err
+		}
 	}
-	switch {
-	case !cur.found && rec.Last == 0:
-		return nil, &keys.Error{Kind: keys.ErrNoKey, Op: "load"}
-	case !cur.found:
-		return rec, nil
-	case currentBlob == "":
-		return rec, addGuideKey(rec, cur)
-	case currentBlob != cur.dek:
-		return nil, corrupt("current row differs from its version")
+	if err := l.finish(); err != nil {
+		return nil, err
 	}
 	return rec, nil
 }
 
 func corrupt(code string) error { return &keys.Error{Kind: keys.ErrCorrupt, Op: "load", Code: code} }
 
-func (s *Store) current(ctx context.Context, owner string) (current, error) {
-	var c current
-	var user string
-	var version, active sql.NullInt64
-	err := s.db.QueryRowContext(ctx,
-		`SELECT user_id, encrypted_dek, key_version, is_active FROM user_encryption_keys WHERE user_id = ?`, owner,
-	).Scan(&user, &c.dek, &version, &active)
+// currentRow returns the row of user_encryption_keys, nil when there is none.
+func currentRow(rec *keys.Record, rows []row) (*row, error) {
+	if len(rows) == 0 || rows[0].ofVersion {
+		return nil, nil
+	}
+	r := &rows[0]
 	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return c, nil
-	case err != nil:
-		return c, failed("load", err)
-	case user != owner: // the column's collation holds another id for the same
-		return c, &keys.Error{Kind: keys.ErrOwner, Op: "load", Code: "another id's row"}
-	case version.Int64 < 1:
-		return c, corrupt("key_version")
+	case r.user != rec.Owner: // the column's collation holds another id for the same
+		return nil, &keys.Error{Kind: keys.ErrOwner, Op: "load", Code: "another id's row"}
+	case r.number < 1:
+		return nil, corrupt("key_version")
 	}
-	c.found, c.version, c.active = true, int(version.Int64), active.Int64 != 0
-	return c, nil
+	rec.Current, rec.Active = r.number, r.active != 0
+	return r, nil
 }
 
-// versions adds the owner's version rows to the record and returns the stored text of the current one's key, "" when it
-// has no row.
-func (s *Store) versions(ctx context.Context, rec *keys.Record) (currentBlob string, err error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT user_id, key_version, wrapped_dek, key_id, kms_key, context_bound, state
-FROM phiproxy_key_versions WHERE user_id = ? ORDER BY key_version`, rec.Owner)
-	if err != nil {
-		return "", failed("load", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var r versionRow
-		if err := rows.Scan(&r.user, &r.number, &r.dek, &r.keyID, &r.kmsKey, &r.bound, &r.state); err != nil {
-			return "", failed("load", err)
-		}
-		if r.user != rec.Owner { // utf8mb4_bin still ignores trailing spaces
-			continue
-		}
-		rec.Last = r.number
-		if r.number == rec.Current {
-			currentBlob = r.dek
-		}
-		if r.state != stateUsable {
-			continue
-		}
-		v, err := r.version()
-		if err != nil {
-			return "", err
-		}
-		rec.Versions = append(rec.Versions, v)
-	}
-	return currentBlob, failed("load", rows.Err())
+// loader sorts an owner's versions into his record.
+type loader struct {
+	rec       *keys.Record
+	cur       *row // nil: none
+	known     bool // the current version has its row
+	destroyed bool // some version is
 }
 
-type versionRow struct {
-	user, dek, keyID, kmsKey, state string
-	number                          int
-	bound                           bool
-}
-
-func (r *versionRow) version() (keys.Version, error) {
-	blob, err := base64.StdEncoding.DecodeString(r.dek)
-	if err != nil {
-		return keys.Version{}, corrupt("wrapped_dek")
+func (l *loader) add(r *row) error {
+	if !r.ofVersion || r.user != l.rec.Owner { // utf8mb4_bin still ignores trailing spaces
+		return nil
 	}
-	id, err := hex.DecodeString(r.keyID)
-	if err != nil || len(id) != len(envelope.KeyID{}) {
-		return keys.Version{}, corrupt("key_id")
+	l.rec.Last = r.number
+	if l.cur != nil && r.number == l.cur.number {
+		l.known = true
+		if r.dek != l.cur.dek {
+			return corrupt("current row differs from its version")
+		}
 	}
-	return keys.Version{
-		Number: r.number, KeyID: envelope.KeyID(id), Bound: r.bound, Adopted: true,
-		Wrapped: keys.Wrapped{Blob: blob, KeyARN: r.kmsKey},
-	}, nil
-}
-
-// addGuideKey adds a current key that only user_encryption_keys knows.
-func addGuideKey(rec *keys.Record, cur current) error {
-	blob, err := base64.StdEncoding.DecodeString(cur.dek)
-	if err != nil {
-		return corrupt("encrypted_dek")
+	switch r.state {
+	case VersionUsable:
+		return appendVersion(&l.rec.Versions, r)
+	case VersionRetired:
+		return appendVersion(&l.rec.Retired, r)
+	case VersionDestroyed:
+		l.destroyed = true
 	}
-	v := keys.Version{Number: cur.version, Wrapped: keys.Wrapped{Blob: blob}}
-	at := len(rec.Versions)
-	for at > 0 && rec.Versions[at-1].Number > v.Number {
-		at--
-	}
-	rec.Versions = append(rec.Versions[:at], append([]keys.Version{v}, rec.Versions[at:]...)...)
-	rec.Last = max(rec.Last, v.Number)
 	return nil
 }
 
-// Owners implements [keys.Store].
-func (s *Store) Owners(ctx context.Context) ([]string, error) {
-	rows, err := s.db.QueryContext(ctx,
-		`SELECT user_id FROM user_encryption_keys WHERE is_active <> 0 ORDER BY CAST(user_id AS BINARY)`)
+// finish adds a current key that only user_encryption_keys knows: the guide's code made it.
+func (l *loader) finish() error {
+	rec := l.rec
+	if l.cur != nil && !l.known {
+		blob, err := base64.StdEncoding.DecodeString(l.cur.dek)
+		if err != nil || len(blob) == 0 {
+			return corrupt("encrypted_dek")
+		}
+		rec.Versions = append(rec.Versions, keys.Version{Number: l.cur.number, Wrapped: keys.Wrapped{Blob: blob}})
+		slices.SortFunc(rec.Versions, func(a, b keys.Version) int { return a.Number - b.Number })
+		rec.Last = max(rec.Last, l.cur.number)
+	}
+	rec.Destroyed = l.destroyed && len(rec.Versions) == 0
+	if rec.Last == 0 {
+		return &keys.Error{Kind: keys.ErrNoKey, Op: "load"}
+	}
+	return nil
+}
+
+func appendVersion(to *[]keys.Version, r *row) error {
+	blob, err := base64.StdEncoding.DecodeString(r.dek)
+	if err != nil || len(blob) == 0 {
+		return corrupt("wrapped_dek")
+	}
+	id, err := hex.DecodeString(r.keyID)
+	if err != nil || len(id) != len(envelope.KeyID{}) {
+		return corrupt("key_id")
+	}
+	*to = append(*to, keys.Version{
+		Number: r.number, KeyID: envelope.KeyID(id), Bound: r.bound, Adopted: true,
+		Wrapped: keys.Wrapped{Blob: blob, KeyARN: r.kmsKey},
+	})
+	return nil
+}
+
+// querier is a database, a connection or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// query reads a whole answer. A T lists where a row's columns go.
+func query[T any, P interface {
+	*T
+	fields() []any
+}](ctx context.Context, q querier, text string, args ...any) (all []T, err error) {
+	rows, err := q.QueryContext(ctx, text, args...)
 	if err != nil {
-		return nil, failed("owners", err)
+		return nil, err
 	}
 	defer rows.Close()
-	var owners []string
 	for rows.Next() {
-		var owner string
-		if err := rows.Scan(&owner); err != nil {
-			return nil, failed("owners", err)
+		var t T
+		if err := rows.Scan(P(&t).fields()...); err != nil {
+			return nil, err
 		}
-		owners = append(owners, owner)
+		all = append(all, t)
 	}
-	return owners, failed("owners", rows.Err())
+	return all, rows.Err()
+}
+
+// text is a row of one string.
+type text struct{ s string }
+
+func (t *text) fields() []any { return []any{&t.s} }
+
+// Owners implements [keys.Store].
+func (s *Store) Owners(ctx context.Context) ([]string, error) {
+	rows, err := query[text](ctx, s.db,
+		`SELECT user_id FROM user_encryption_keys WHERE is_active <> 0 ORDER BY CAST(user_id AS BINARY)`)
+	var owners []string
+	for _, r := range rows {
+		owners = append(owners, r.s)
+	}
+	return owners, failed("owners", err)
+}
+
+type ref keys.VersionRef
+
+func (r *ref) fields() []any { return []any{&r.Owner, &r.Number} }
+
+// Wrapped implements [keys.Store]. The union leaves one of a current key and its version.
+func (s *Store) Wrapped(ctx context.Context) ([]keys.VersionRef, error) {
+	rows, err := query[ref](ctx, s.db, `SELECT CAST(user_id AS BINARY) AS owner, key_version FROM phiproxy_key_versions WHERE wrapped_dek <> ''
+UNION SELECT CAST(CONVERT(user_id USING utf8mb4) AS BINARY), key_version FROM user_encryption_keys WHERE encrypted_dek <> ''
+ORDER BY owner, key_version`)
+	refs := make([]keys.VersionRef, len(rows))
+	for i, r := range rows {
+		refs[i] = keys.VersionRef(r)
+	}
+	return refs, failed("list", err)
 }
 
 // Epoch implements [keys.Store].
@@ -164,6 +199,10 @@ func (s *Store) Epoch(ctx context.Context) (epoch uint64, err error) {
 	err = s.db.QueryRowContext(ctx, `SELECT epoch FROM phiproxy_epoch WHERE name = ?`, epochFleet).Scan(&epoch)
 	return epoch, failed("epoch", err)
 }
+
+type change keys.Change
+
+func (c *change) fields() []any { return []any{&c.Epoch, &c.Owner} }
 
 // Changes implements [keys.Store].
 func (s *Store) Changes(ctx context.Context, after uint64) ([]keys.Change, error) {
@@ -174,19 +213,11 @@ func (s *Store) Changes(ctx context.Context, after uint64) ([]keys.Change, error
 	case now < after: // the database was restored from a backup
 		return []keys.Change{{Epoch: now}}, nil
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT epoch, '' AS owner FROM phiproxy_epoch WHERE name = ? AND epoch > ?
+	rows, err := query[change](ctx, s.db, `SELECT epoch, '' AS owner FROM phiproxy_epoch WHERE name = ? AND epoch > ?
 UNION ALL SELECT epoch, user_id FROM phiproxy_key_versions WHERE epoch > ? ORDER BY epoch`, epochFlush, after, after)
-	if err != nil {
-		return nil, failed("changes", err)
-	}
-	defer rows.Close()
 	var changes []keys.Change
-	for rows.Next() {
-		var c keys.Change
-		if err := rows.Scan(&c.Epoch, &c.Owner); err != nil {
-			return nil, failed("changes", err)
-		}
-		changes = append(changes, c)
+	for _, c := range rows {
+		changes = append(changes, keys.Change(c))
 	}
-	return changes, failed("changes", rows.Err())
+	return changes, failed("changes", err)
 }

@@ -1,11 +1,15 @@
-// Package store keeps wrapped keys and the audit trail in MySQL tables: the guide's two, unchanged, and two of our own.
+// Package store keeps wrapped keys and the audit trail in MySQL tables: the guide's two, unchanged, and three of our own.
 //
 //	user_encryption_keys   one row per user: his current key, its version, is_active
 //	encryption_key_audit   what was done with keys, by whom
 //	phiproxy_key_versions  every version ever made, so that no new key can overwrite an old one
+//	phiproxy_key_life      how many values each version has sealed, and when it ended
 //	phiproxy_epoch         one counter, for the proxies of a fleet to notice each other's changes
 //
 // A row of user_encryption_keys whose version has no row in phiproxy_key_versions was made by the guide's code.
+//
+// A destroyed key leaves its rows: wrapped keys are overwritten by the empty text, the version's state is "destroyed", and is_active is 0.
+// A retired version keeps its wrapped key and is not loaded.
 //
 // Every change locks the epoch's row first, so changes of all proxies run one after the other: they cannot deadlock,
 // and whoever reads an epoch has seen all earlier changes. Such a transaction has two to five statements and no call of
@@ -109,30 +113,41 @@ func failed(op string, err error) error {
 // attempts is how often a change is tried when the server rolled it back for a deadlock or a lock timeout.
 const attempts = 3
 
-// change runs f in a transaction that begins with the next epoch. It repeats only what was certainly rolled back.
+// change runs f in a transaction that begins with the next epoch.
 func (s *Store) change(ctx context.Context, op string, f func(tx *sql.Tx, epoch uint64) error) (epoch uint64, err error) {
+	err = s.transact(ctx, op, func(tx *sql.Tx) (err error) {
+		if epoch, err = nextEpoch(ctx, tx); err != nil {
+			return err
+		}
+		return f(tx, epoch)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return epoch, nil
+}
+
+// transact runs f in a transaction. It repeats only what was certainly rolled back.
+func (s *Store) transact(ctx context.Context, op string, f func(tx *sql.Tx) error) (err error) {
 	for range attempts {
-		epoch, err = s.tryChange(ctx, f)
+		err = s.try(ctx, f)
 		if n := number(err); n != errDeadlock && n != errLockTimeout {
 			break
 		}
 	}
-	return epoch, failed(op, err)
+	return failed(op, err)
 }
 
-func (s *Store) tryChange(ctx context.Context, f func(tx *sql.Tx, epoch uint64) error) (epoch uint64, err error) {
+func (s *Store) try(ctx context.Context, f func(tx *sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer tx.Rollback() // no effect after Commit
-	if epoch, err = nextEpoch(ctx, tx); err != nil {
-		return 0, err
+	if err := f(tx); err != nil {
+		return err
 	}
-	if err := f(tx, epoch); err != nil {
-		return 0, err
-	}
-	return epoch, tx.Commit()
+	return tx.Commit()
 }
 
 func nextEpoch(ctx context.Context, tx *sql.Tx) (epoch uint64, err error) {
@@ -145,4 +160,10 @@ func nextEpoch(ctx context.Context, tx *sql.Tx) (epoch uint64, err error) {
 		err = fmt.Errorf("keys/store: %s has no row: apply the schema", TableEpoch)
 	}
 	return epoch, err
+}
+
+// lockEpoch lets no other change run until the transaction ends.
+func lockEpoch(ctx context.Context, tx *sql.Tx) error {
+	var epoch uint64
+	return tx.QueryRowContext(ctx, `SELECT epoch FROM phiproxy_epoch WHERE name = ? FOR UPDATE`, epochFleet).Scan(&epoch)
 }

@@ -14,7 +14,14 @@ import (
 // user_id holds; the others get ErrExists.
 func (s *Store) Create(ctx context.Context, owner string, v keys.Version) (uint64, error) {
 	return s.change(ctx, "create", func(tx *sql.Tx, epoch uint64) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO user_encryption_keys (user_id, encrypted_dek, key_version, created_at, is_active)
+		found, err := lockVersions(ctx, tx, owner)
+		if err != nil {
+			return err
+		}
+		if found.destroyed() {
+			return &keys.Error{Kind: keys.ErrDestroyed, Op: "create"}
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO user_encryption_keys (user_id, encrypted_dek, key_version, created_at, is_active)
 VALUES (?, ?, ?, CURRENT_TIMESTAMP, 1)`, owner, encoded(v), v.Number)
 		if number(err) == errDuplicate {
 			return exists("create")
@@ -44,11 +51,8 @@ WHERE user_id = ?`, encoded(v), v.Number, owner)
 // expectCurrent locks the owner's row and refuses when it is not the one that the new version was made to follow, or
 // when that one has no row of its own yet and would be lost.
 func expectCurrent(ctx context.Context, tx *sql.Tx, owner string, from int) error {
-	var dek string
-	var version int
-	err := tx.QueryRowContext(ctx,
-		`SELECT encrypted_dek, key_version FROM user_encryption_keys WHERE user_id = ? FOR UPDATE`, owner).Scan(&dek, &version)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && version != from {
+	dek, version, err := lockCurrent(ctx, tx, owner)
+	if err == nil && (version != from || dek == "") { // "": destroyed meanwhile
 		return exists("rotate")
 	}
 	if err != nil {
@@ -63,6 +67,20 @@ func expectCurrent(ctx context.Context, tx *sql.Tx, owner string, from int) erro
 	return err
 }
 
+// lockCurrent returns the owner's current row, version 0 when he has none.
+func lockCurrent(ctx context.Context, tx *sql.Tx, owner string) (dek string, version int, err error) {
+	var user string
+	err = tx.QueryRowContext(ctx,
+		`SELECT user_id, encrypted_dek, COALESCE(key_version, 0) FROM user_encryption_keys WHERE user_id = ? FOR UPDATE`, owner).Scan(&user, &dek, &version)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", 0, nil
+	case err == nil && user != owner:
+		return "", 0, &keys.Error{Kind: keys.ErrOwner, Op: "lock", Code: "another id's row"}
+	}
+	return dek, version, err
+}
+
 func exists(op string) error { return &keys.Error{Kind: keys.ErrExists, Op: op} }
 
 func insertVersion(ctx context.Context, tx *sql.Tx, owner string, v keys.Version, epoch uint64) error {
@@ -73,11 +91,12 @@ func insertVersion(ctx context.Context, tx *sql.Tx, owner string, v keys.Version
 	return err
 }
 
+// sqlInsertVersion adds a row to phiproxy_key_versions; the arguments are versionArgs.
 const sqlInsertVersion = `INSERT INTO phiproxy_key_versions
 (user_id, key_version, wrapped_dek, key_id, kms_key, context_bound, state, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 func versionArgs(owner string, v keys.Version, epoch uint64) []any {
-	return []any{owner, v.Number, encoded(v), hex.EncodeToString(v.KeyID[:]), v.Wrapped.KeyARN, v.Bound, stateUsable, epoch}
+	return []any{owner, v.Number, encoded(v), hex.EncodeToString(v.KeyID[:]), v.Wrapped.KeyARN, v.Bound, VersionUsable, epoch}
 }
 
 func encoded(v keys.Version) string { return base64.StdEncoding.EncodeToString(v.Wrapped.Blob) }
