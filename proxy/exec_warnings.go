@@ -12,6 +12,7 @@ import (
 // says that the server knows everything.
 type diagnostics struct {
 	own      []warning // conditions of the proxy's own; they come before the server's
+	kept     bool      // own holds what the server said about the statement, too
 	alone    bool      // the server's are of another statement
 	rowCount []byte    // ROW_COUNT(), when the server's is that of the proxy's COMMIT
 }
@@ -126,7 +127,10 @@ const deprecatedSyntax = 1287
 // proxy's own makes it forget them. The parser's are left out when the client's statement was parsed long ago: they were
 // given to it at COM_STMT_PREPARE.
 func (s *session) keepConditions(ok packet.OK) (packet.OK, error) {
-	s.diag = diagnostics{alone: true, rowCount: strconv.AppendUint(nil, ok.AffectedRows, 10)}
+	if s.diag.kept {
+		return ok, nil
+	}
+	s.diag = diagnostics{alone: true, kept: true, rowCount: strconv.AppendUint(nil, ok.AffectedRows, 10)}
 	if ok.Warnings == 0 {
 		return ok, nil
 	}

@@ -130,8 +130,9 @@ type SealFunc func(dst []byte, c Cell) ([]byte, error)
 // Its result columns are: every primary key column, then the owner, each as CAST(col AS BINARY), then every protected
 // column of the table in column order, then the flag column when the table has one.
 type Probe struct {
-	SQL []byte
-	Row int // VALUES tuple whose unique keys are looked for; -1 for an UPDATE
+	SQL  []byte
+	Row  int // VALUES tuple whose unique keys are looked for; -1 for an UPDATE
+	Keys int // unique keys that it looks by
 }
 
 // RowPatch is one row that an UPDATE changes.

@@ -22,9 +22,10 @@ type insertPlan struct {
 
 	// updates are the literals that ON DUPLICATE KEY UPDATE assigns to protected columns.
 	updates   []updateCell
-	setsOwner bool // it assigns the owner column from VALUES
-	setsAll   bool // it assigns every protected column
-	setsKeys  bool // it may give a row other unique keys than those it was found by
+	copies    []int // protected columns that it assigns from VALUES
+	setsOwner bool  // it assigns the owner column from VALUES
+	setsAll   bool  // it assigns every protected column
+	setsKeys  bool  // it may give a row other unique keys than those it was found by
 
 	mode token.Mode // how literals read
 }
@@ -402,6 +403,7 @@ func (in *inserting) duplicate(w *writePlan, c int, a assignment, e ast.ExprNode
 	case protects:
 		w.kind = upserts
 		if in.fromNewRow(w, e, c) {
+			w.insert.copies = append(w.insert.copies, c)
 			return nil
 		}
 		if _, ok := in.u.bound().literal(a.value); !ok {
@@ -526,6 +528,11 @@ func copies(t *Table, columns []int, b *block) *fault.Error {
 
 // InsertOwnerAssigned reports whether ON DUPLICATE KEY UPDATE gives the row to the owner in VALUES.
 func (s *Statement) InsertOwnerAssigned() bool { return s.write.insert.setsOwner }
+
+// AssignsFromValues reports whether ON DUPLICATE KEY UPDATE sets a protected column to the new row's value.
+func (s *Statement) AssignsFromValues(column int) bool {
+	return slices.Contains(s.write.insert.copies, column)
+}
 
 // AssignsAllProtected reports whether ON DUPLICATE KEY UPDATE sets every protected column.
 func (s *Statement) AssignsAllProtected() bool { return s.write.insert.setsAll }

@@ -16,7 +16,7 @@ func (s *Statement) Probes() ([]Probe, error) {
 		return []Probe{{SQL: s.updateProbe(), Row: -1}}, nil
 	}
 	p := &prober{s: s, seen: map[string]bool{}}
-	s.eachTuple(func(int, []span) { p.rows++ })
+	p.rows = s.Rows()
 	if in := &s.write.insert; p.rows > 1 && (len(in.updates) > 0 || in.setsKeys) {
 		return nil, fault.SeveralRows.With("a literal or key is set for %d rows", p.rows)
 	}
@@ -26,6 +26,13 @@ func (s *Statement) Probes() ([]Probe, error) {
 		}
 	})
 	return p.probes, p.err
+}
+
+// Rows is how many VALUES tuples an INSERT or REPLACE has.
+func (s *Statement) Rows() int {
+	n := 0
+	s.eachTuple(func(int, []span) { n++ })
+	return n
 }
 
 func (s *Statement) updateProbe() []byte {
@@ -95,7 +102,7 @@ func (p *prober) tuple(row int, values []span) error {
 	}
 	dst := p.s.probeHead(nil, "")
 	dst = append(append(dst, " FROM "...), quoteName(t.Schema)+"."+quoteName(t.Name)+" WHERE "+strings.Join(conditions, " OR ")+" FOR UPDATE"...)
-	p.probes = append(p.probes, Probe{SQL: dst, Row: row})
+	p.probes = append(p.probes, Probe{SQL: dst, Row: row, Keys: len(conditions)})
 	return nil
 }
 

@@ -18,6 +18,7 @@ type Pump struct {
 	mu    sync.Mutex
 	conns map[net.Conn]bool // open ones, both sides
 	down  bool
+	watch func([]byte)
 }
 
 // Start relays to target. With slice above 0, every write has 1 to slice bytes.
@@ -60,6 +61,30 @@ func (p *Pump) Down(down bool) {
 	}
 }
 
+// Watch makes the pump call f with everything that clients send before it passes it on. f may take its time.
+func (p *Pump) Watch(f func(sent []byte)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watch = f
+}
+
+// watched is a reader that shows what it reads.
+type watched struct {
+	io.Reader
+	pump *Pump
+}
+
+func (w watched) Read(b []byte) (int, error) {
+	n, err := w.Reader.Read(b)
+	w.pump.mu.Lock()
+	f := w.pump.watch
+	w.pump.mu.Unlock()
+	if f != nil && n > 0 {
+		f(b[:n])
+	}
+	return n, err
+}
+
 func (p *Pump) accept() {
 	for {
 		client, err := p.listener.Accept()
@@ -77,8 +102,8 @@ func (p *Pump) relay(client net.Conn) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { p.copy(server, client) })
-	both.Go(func() { p.copy(client, server) })
+	both.Go(func() { p.copy(server, client, watched{client, p}) })
+	both.Go(func() { p.copy(client, server, server) })
 	both.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,17 +122,17 @@ func (p *Pump) track(client, server net.Conn) bool {
 	return true
 }
 
-// copy moves bytes one way and closes both ends when that way ends.
-func (p *Pump) copy(to, from net.Conn) {
+// copy moves bytes one way, as in reads them, and closes both ends when that way ends.
+func (p *Pump) copy(to, from net.Conn, in io.Reader) {
 	defer to.Close()
 	defer from.Close()
 	if p.slice == 0 {
-		_, _ = io.Copy(to, from)
+		_, _ = io.Copy(to, in)
 		return
 	}
 	buf := make([]byte, 4096)
 	for {
-		n, err := from.Read(buf)
+		n, err := in.Read(buf)
 		for rest := buf[:n]; len(rest) > 0; {
 			k := min(len(rest), 1+rand.IntN(p.slice))
 			if _, err := to.Write(rest[:k]); err != nil {

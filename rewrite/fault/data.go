@@ -9,6 +9,7 @@ var (
 
 	ColumnsChanged = &Fault{"PHI-1205", 1615, "HY000", "the table's columns changed since the statement was planned; send it again", Config}
 	Reprepare      = &Fault{"PHI-1206", 1615, "HY000", "Prepared statement needs to be re-prepared", Config}
+	Raced          = &Fault{"PHI-1207", 1213, "40001", "another session inserted a row that this statement was about to insert; the transaction was rolled back, begin it again", Backend}
 
 	KeyMissing     = &Fault{"PHI-2001", 1105, "HY000", "the row's owner has no encryption key", Config}
 	KeyInactive    = &Fault{"PHI-2002", 1105, "HY000", "the owner's encryption key is inactive: its values can be read, not written", Config}

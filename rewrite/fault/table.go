@@ -11,7 +11,7 @@ func Table() []*Fault {
 		ValueForm, OwnerForm, NoOwner, OwnerMove, SeveralRows, TooManyRows, UniqueKey, MultiTable, KeyType, KeyAssigned, Copy,
 		TwiceSet, SelfAssigned, RunsTwice, Returning, ColumnCount,
 
-		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare,
+		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare, Raced,
 
 		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyStore,
 
