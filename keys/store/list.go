@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -61,7 +62,8 @@ const sqlOwners = `(SELECT CAST(CONVERT(k.user_id USING utf8mb4) AS BINARY) AS o
   UNIX_TIMESTAMP(k.created_at) AS created, UNIX_TIMESTAMP(k.rotated_at) AS rotated
 FROM user_encryption_keys k
 UNION ALL SELECT CAST(v.user_id AS BINARY), 0, 0, CASE WHEN MAX(v.wrapped_dek) = '' THEN 1 ELSE 0 END, MIN(UNIX_TIMESTAMP(v.created_at)), NULL
-FROM phiproxy_key_versions v WHERE NOT EXISTS (SELECT 1 FROM user_encryption_keys k WHERE k.user_id = v.user_id) GROUP BY CAST(v.user_id AS BINARY)
+FROM phiproxy_key_versions v WHERE CAST(v.user_id AS BINARY) NOT IN
+  (SELECT CAST(CONVERT(user_id USING utf8mb4) AS BINARY) FROM user_encryption_keys) GROUP BY CAST(v.user_id AS BINARY)
 ) AS owners`
 
 type ownerRow struct {
@@ -108,8 +110,8 @@ func stateCondition(state string) string {
 func (f *Filter) where() (string, []any) {
 	conditions, args := []string{stateCondition(f.State)}, []any{}
 	if f.Prefix != "" {
-		conditions = append(conditions, "LEFT(owner, ?) = CAST(? AS BINARY)")
-		args = append(args, len(f.Prefix), f.Prefix)
+		conditions = append(conditions, "LEFT(HEX(owner), ?) = ?")
+		args = append(args, 2*len(f.Prefix), fmt.Sprintf("%X", f.Prefix))
 	}
 	if f.Version != 0 {
 		conditions = append(conditions, "current = ?")

@@ -102,11 +102,12 @@ const (
 // headerSize is the size of what says under which key an envelope was sealed: magic, flags, key id.
 const headerSize = 2 + envelope.KeyIDSize
 
-// kindOf is SQL for what a column's value is: the header of an envelope in hexadecimal, or one of the kinds.
+// kindOf is SQL for what a column's value is: the header of an envelope in hexadecimal, or one of the kinds. All of it is
+// done with hexadecimal digits, since not every server cuts bytes as bytes.
 func kindOf(column string) string {
 	v := bytes(column)
-	return fmt.Sprintf("CASE WHEN SUBSTRING(%[1]s, 1, 1) >= x'F8' THEN HEX(SUBSTRING(%[1]s, 1, %[2]d)) "+
-		"WHEN LENGTH(%[1]s) >= 40 AND MOD(LENGTH(%[1]s), 4) = 0 THEN '%[3]s' ELSE '%[4]s' END", v, headerSize, kindGuide, kindPlain)
+	return fmt.Sprintf("CASE WHEN HEX(%[1]s) >= 'F8' THEN LEFT(HEX(%[1]s), %[2]d) "+
+		"WHEN LENGTH(%[1]s) >= 40 AND MOD(LENGTH(%[1]s), 4) = 0 THEN '%[3]s' ELSE '%[4]s' END", v, 2*headerSize, kindGuide, kindPlain)
 }
 
 func count(u *keys.Usage, kind string, n int64) {
