@@ -1,9 +1,3 @@
-// Package audit is the access log of protected data: who did what to whose values, when, and what came of it. It never
-// holds a value, a SQL literal or a key.
-//
-// Records are lines of JSON in numbered files. Each line ends with a SHA-256 hash over the line before it and itself, so
-// that nothing can be changed, removed, added or moved unnoticed; at intervals a record holds an Ed25519 signature of the
-// chain up to it. Verify checks all of it, Search reads it. Files are never deleted.
 package audit
 
 import "time"
@@ -12,32 +6,51 @@ import "time"
 const (
 	Done       = "done"       // the server answered without an error
 	Failed     = "failed"     // the server answered with an error, or the proxy did while the statement ran
-	Refused    = "refused"    // the proxy refused the statement; nothing was sent
+	Refused    = "refused"    // the proxy refused the statement; nothing of the client's was sent
 	Broken     = "broken"     // a connection ended before the answer did
-	Unfinished = "unfinished" // there is no record of the statement's end: the process ended first. Never written, only found
+	Unfinished = "unfinished" // there is no record of the statement's end: it runs, or the process ended first. Never written, only found
 )
+
+// Verdicts beside those of the rewriter's plans.
+const VerdictRefuse = "refuse"
+
+// MaxOwners is the most owners that one record names. A statement that touches more has further records, written while it
+// runs.
+const MaxOwners = 1000
+
+// maxText is the longest text of a record in bytes: names, addresses and ids, none of which is longer in the servers.
+const maxText = 512
 
 // Event is what is recorded of one statement. Times are UTC.
 type Event struct {
 	ID          uint64    `json:"id"`                // of the statement, unique in one log
 	Time        time.Time `json:"time"`              // when it began
-	Session     uint64    `json:"session"`           // number of the client connection, as in the proxy's log
+	Session     uint64    `json:"session"`           // number of the client connection, as in the proxy's own log
 	User        string    `json:"user"`              // as which the client logged in at the database
 	Client      string    `json:"client"`            // address:port
 	TLSSubject  string    `json:"tls,omitempty"`     // of the client's verified certificate
-	Application string    `json:"app,omitempty"`     // user within the application, see config audit.application_attribute
-	Fingerprint string    `json:"fp,omitempty"`      // of the statement's shape, as in the proxy's list of statements
+	Application string    `json:"app,omitempty"`     // user within the application, as the application says
+	Fingerprint string    `json:"fp,omitempty"`      // of the statement's shape
 	Verb        string    `json:"verb,omitempty"`    // first word: SELECT, INSERT, ...
-	Verdict     string    `json:"verdict"`           // direct, lookup, relay, refuse
+	Verdict     string    `json:"verdict,omitempty"` // direct, lookup, relay, refuse
 	Tables      []string  `json:"tables,omitempty"`  // protected tables, schema.table
-	Columns     []string  `json:"columns,omitempty"` // protected columns, schema.table.column; written ones end in "="
+	Columns     []string  `json:"columns,omitempty"` // protected columns, schema.table.column; a written one ends in "="
 
-	// The rest is known at the end.
-	Owners  []string `json:"owners,omitempty"` // whose values were opened, sealed or found; see Entry.Owner for many
-	Rows    int64    `json:"rows,omitempty"`   // rows returned, or affected
-	Opened  int64    `json:"opened,omitempty"` // values read in the clear
-	Sealed  int64    `json:"sealed,omitempty"` // values encrypted
-	Outcome string   `json:"outcome,omitempty"`
-	Code    string   `json:"code,omitempty"` // of the error: PHI-nnnn, or the server's number
-	Millis  int64    `json:"ms,omitempty"`   // from Time to the end
+	// What follows is known at the end.
+
+	// Owners are those whose values were opened, sealed or replaced: at most MaxOwners of them, OwnersTotal in all when
+	// there are more. That total counts an owner again whose rows do not stand together.
+	Owners      []string `json:"owners,omitempty"`
+	OwnersTotal int64    `json:"owners_total,omitempty"`
+	// Partial says that a record with further owners was lost: anybody may have been among them.
+	Partial bool   `json:"owners_missing,omitempty"`
+	Rows    int64  `json:"rows,omitempty"`    // returned, or affected
+	Opened  int64  `json:"opened,omitempty"`  // values read in the clear
+	Sealed  int64  `json:"sealed,omitempty"`  // values encrypted
+	Outcome string `json:"outcome,omitempty"` // Done, Failed, ...
+	Code    string `json:"code,omitempty"`    // of the error: PHI-nnnn, or the server's number
+	Millis  int64  `json:"ms,omitempty"`      // from Time to the end
 }
+
+// end is not before the event's end: Millis is rounded down.
+func (e *Event) end() time.Time { return e.Time.Add(time.Duration(e.Millis+1) * time.Millisecond) }
