@@ -1,78 +1,115 @@
-// Package admin is the HTTP port of the operator: health, readiness, metrics, version and a status page. It shows names
-// and counts only; no protected value, SQL literal or key ever gets here.
+// Package admin is the HTTP port of the operator: the key API of the guide, health, metrics, sessions, statements, the
+// access log and the operator's page. It shows names and counts only; no protected value, SQL literal or key gets here.
+//
+// Every request passes the same gates in the same order: known host, same origin, a row of the route table, a principal
+// with the row's role, a bounded body, parameters as the row declares them. What is not in the table is answered only
+// after the first four, with 404.
 package admin
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 )
 
-// Build says what is running.
-type Build struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision"`
-	Go       string `json:"go"`
-	FIPS     bool   `json:"fips140"` // Go's FIPS 140-3 module is in use
-}
-
-// Table is a protected table as the status page shows it.
-type Table struct {
-	Name    string   // schema.table
-	Owner   string   // owner column
-	Columns []string // protected columns
-}
-
-// Options are what a Server shows.
-type Options struct {
-	Build   Build
-	Backend string // address of the database server
-	Listen  string // address of the proxy
-	Tables  []Table
-	Checks  []Check
-	Metrics prometheus.Gatherer
-	Hosts   []string // host names that requests may carry besides localhost and IP addresses
-	Log     *zap.Logger
-}
-
 // Server is the admin port.
 type Server struct {
-	options Options
-	started time.Time
-	ready   readiness
-	errors  *log.Logger // for what serves HTTP: the standard library's kind of logger
-	http    *http.Server
+	options  Options
+	log      *zap.Logger
+	started  time.Time
+	ready    readiness
+	metrics  *metrics
+	throttle *throttle
+	access   atomic.Pointer[credentials]
+	cert     atomic.Pointer[tls.Certificate] // nil without TLS
+	mux      *http.ServeMux
+	table    []route
+	document []byte // openapi.json
+	confirm  *confirmations
+	jobs     *jobs
+	coverage memo[*Coverage]
+	errors   *log.Logger // for what serves HTTP: the standard library's kind of logger
+	missing  *zap.Logger // sampled: requests without credentials would fill the log
+	http     *http.Server
+	stop     context.CancelFunc // ends background jobs
+	work     sync.WaitGroup
 }
 
-// New makes a server.
-func New(o Options) *Server {
-	s := &Server{options: o, started: time.Now(), errors: zap.NewStdLog(o.Log.Named("http"))}
+// New makes a server. The error is about options, tokens or certificates.
+func New(o Options) (*Server, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	background, stop := context.WithCancel(context.Background())
+	s := &Server{
+		options: o, log: o.Log, started: time.Now(), stop: stop,
+		metrics: newMetrics(o.Register), throttle: newThrottle(), confirm: newConfirmations(),
+		errors: zap.NewStdLog(o.Log.Named("http")), missing: sampled(o.Log),
+	}
+	s.jobs = newJobs(background, &s.work, o.Log)
 	s.ready = readiness{checks: o.Checks, log: o.Log}
+	s.coverage.make = s.countCoverage
+	if err := s.prepare(); err != nil {
+		stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) prepare() error {
+	access, err := newCredentials(s.options.Config)
+	if err != nil {
+		return err
+	}
+	s.access.Store(access)
+	onTLS, err := s.tlsConfig()
+	if err != nil {
+		return err
+	}
+	s.table = s.routes()
+	if s.document, err = s.openAPI(); err != nil {
+		return err
+	}
+	if s.mux, err = s.newMux(); err != nil {
+		return err
+	}
 	s.http = &http.Server{
 		Handler:           s.handler(),
+		TLSConfig:         onTLS,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      callTimeout + 5*time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          s.errors,
 	}
-	return s
+	return nil
 }
 
-// Serve answers requests until Shutdown, and returns nil then.
+// Serve answers requests until Shutdown, and returns nil then. It speaks TLS when the configuration says so.
 func (s *Server) Serve(l net.Listener) error {
-	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	serve := s.http.Serve
+	if s.http.TLSConfig != nil {
+		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
 }
 
-// Shutdown stops accepting requests and waits for those under way, until ctx ends.
-func (s *Server) Shutdown(ctx context.Context) error { return s.http.Shutdown(ctx) }
+// Shutdown stops accepting requests, interrupts background jobs, and waits for what is under way until ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop()
+	err := s.http.Shutdown(ctx)
+	s.work.Wait()
+	return err
+}

@@ -1,105 +1,79 @@
 package admin
 
 import (
-	"bytes"
-	_ "embed"
-	"fmt"
-	"html/template"
+	"embed"
+	"io/fs"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
+	"path"
 
-	dto "github.com/prometheus/client_model/go"
-	"go.uber.org/zap"
+	"phiproxy/docs"
+	"phiproxy/rewrite/fault"
 )
 
-//go:embed page.html
-var pageText string
+// pageFiles are the operator's page. They hold nothing of an installation; the page asks the API for that with the
+// operator's token.
+//
+//go:embed page
+var pageFiles embed.FS
 
-//go:embed style.css
-var styleText []byte
+// pagePolicy lets the page run its own files and talk to this port, and nothing else: no inline script or style, no other
+// host, no frame, no form that is sent anywhere.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"join": strings.Join}).Parse(pageText))
-
-// page is what page.html shows.
-type page struct {
-	Options Options
-	Uptime  time.Duration
-	Report  Report
-	Counts  []count
-	Routes  []link
+// pageRoutes are the rows of the page's files and of the texts that it explains refusals with. They are open: a browser
+// cannot send a token when it opens a page.
+func pageRoutes() []route {
+	rows := []route{{method: http.MethodGet, path: "/explanations.json", role: open, page: serveExplanations(faultTexts())}}
+	files, _ := fs.Glob(pageFiles, "page/*") // the one error would be a malformed pattern
+	for _, file := range files {
+		rows = append(rows, route{method: http.MethodGet, path: pagePath(file), role: open, page: servePage(file)})
+	}
+	return rows
 }
 
-type link struct{ Path, Meaning string }
-
-// count is one counter or gauge of the proxy.
-type count struct{ Name, Labels, Value, Help string }
-
-func (s *Server) statusPage(w http.ResponseWriter, r *http.Request) {
-	p := page{
-		Options: s.options,
-		Uptime:  time.Since(s.started).Truncate(time.Second),
-		Report:  s.ready.report(r.Context()),
-		Counts:  s.counts(),
+func pagePath(file string) string {
+	if name := path.Base(file); name != "index.html" {
+		return "/" + name
 	}
-	for _, entry := range s.routes() {
-		if _, path, _ := strings.Cut(entry.pattern, " "); entry.meaning != "" && !strings.Contains(path, "{") {
-			p.Routes = append(p.Routes, link{path, entry.meaning})
-		}
-	}
-	var body bytes.Buffer
-	if err := pageTemplate.Execute(&body, p); err != nil {
-		s.options.Log.Error("status page", zap.Error(err))
-		http.Error(w, "the page cannot be shown; see the log", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = body.WriteTo(w)
+	return "/{$}"
 }
 
-func (s *Server) style(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(styleText)
+// pageTypes do not depend on what the machine believes about file names.
+var pageTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
 }
 
-// counts reads the proxy's own counters and gauges out of the metrics.
-func (s *Server) counts() []count {
-	families, err := s.options.Metrics.Gather()
-	if err != nil {
-		s.options.Log.Warn("gathering metrics", zap.Error(err)) // what could be gathered is shown
-	}
-	var list []count
-	for _, f := range families {
-		if !strings.HasPrefix(f.GetName(), "phiproxy_") {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			if value, ok := valueOf(m); ok {
-				list = append(list, count{f.GetName(), labels(m), value, f.GetHelp()})
-			}
-		}
-	}
-	return list
-}
-
-func valueOf(m *dto.Metric) (string, bool) {
-	switch {
-	case m.Counter != nil:
-		return strconv.FormatFloat(m.Counter.GetValue(), 'f', -1, 64), true
-	case m.Gauge != nil:
-		return strconv.FormatFloat(m.Gauge.GetValue(), 'f', -1, 64), true
-	default:
-		return "", false
+func servePage(file string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pagePolicy)
+		w.Header().Set("Content-Type", pageTypes[path.Ext(file)])
+		http.ServeFileFS(w, r, pageFiles, file)
 	}
 }
 
-func labels(m *dto.Metric) string {
-	parts := make([]string, 0, len(m.GetLabel()))
-	for _, l := range m.GetLabel() {
-		parts = append(parts, fmt.Sprintf("%s=%s", l.GetName(), l.GetValue()))
+// faultText is one code of docs/errors.md.
+type faultText struct {
+	Text        string `json:"text"` // what the client is told
+	Error       uint16 `json:"error"`
+	SQLState    string `json:"sqlstate"`
+	Culprit     string `json:"culprit"`
+	Explanation string `json:"explanation"` // Markdown
+}
+
+// faultTexts is code -> text, for every fault there is.
+func faultTexts() map[string]faultText {
+	explained := docs.Explanations()
+	texts := map[string]faultText{}
+	for _, f := range fault.Table() {
+		texts[f.ID] = faultText{f.Text, f.Code, f.State, string(f.Culprit), explained[f.ID]}
 	}
-	slices.Sort(parts)
-	return strings.Join(parts, " ")
+	return texts
+}
+
+func serveExplanations(texts map[string]faultText) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, texts) }
 }

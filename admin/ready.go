@@ -22,7 +22,7 @@ type Check struct {
 // Report is what /readyz answers.
 type Report struct {
 	Ready  bool     `json:"ready"`
-	Checks []Result `json:"checks"`
+	Checks []Result `json:"checks,omitempty"`
 }
 
 // Result is the outcome of one check.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"net"
@@ -15,6 +16,8 @@ import (
 	"phiproxy/admin"
 	"phiproxy/config"
 	"phiproxy/keys"
+	"phiproxy/keys/store"
+	"phiproxy/keys/usage"
 	"phiproxy/migrate/catalog"
 	"phiproxy/proxy"
 	"phiproxy/rewrite"
@@ -131,7 +134,7 @@ func proxyLimits(l config.Limits) proxy.Limits {
 	}
 }
 
-func (a *assembly) makeAdmin(context.Context) error {
+func (a *assembly) makeAdmin(context.Context) (err error) {
 	if !a.cfg.Admin.Enabled {
 		return nil
 	}
@@ -142,11 +145,47 @@ func (a *assembly) makeAdmin(context.Context) error {
 			tables[i].Columns = append(tables[i].Columns, c.Name)
 		}
 	}
-	a.admin = admin.New(admin.Options{
-		Build: build(), Backend: a.cfg.Backend.Address, Listen: a.cfg.Listen.Address, Tables: tables,
-		Checks: a.checks(), Metrics: a.metrics, Hosts: a.cfg.Admin.Hosts, Log: a.log,
-	})
-	return nil
+	options := admin.Options{
+		Config: a.cfg.Admin, SelfSigned: func() (tls.Certificate, error) { return selfSigned("phiproxy") },
+		Build: build(), Backend: a.cfg.Backend.Address, Listen: a.cfg.Listen.Address, Tables: tables, Checks: a.checks(),
+		Provider: a.cfg.Keys.Provider, MasterKey: a.cfg.Keys.Alias,
+		Keys: a.ring, Store: store.New(a.store), Users: store.NewUsers(a.store, a.cfg.Keys.Users), Usage: a.usage(),
+		Sessions: a.sessions, Statements: a.statements,
+		Metrics: a.metrics, Register: a.metrics, Log: a.log,
+	}
+	a.admin, err = admin.New(options)
+	return err
+}
+
+// usage counts stored values by the keys they are sealed under.
+func (a *assembly) usage() *usage.Counter {
+	c := &usage.Counter{DB: a.store}
+	for _, t := range a.cfg.Tables {
+		table := usage.Table{Schema: t.Schema, Name: t.Name, Owner: t.Owner}
+		for _, column := range t.Columns {
+			table.Columns = append(table.Columns, column.Name)
+		}
+		c.Tables = append(c.Tables, table)
+	}
+	return c
+}
+
+func (a *assembly) sessions() []admin.Session {
+	all := a.proxy.Sessions()
+	list := make([]admin.Session, len(all))
+	for i := range all {
+		list[i] = admin.Session(all[i])
+	}
+	return list
+}
+
+func (a *assembly) statements() []admin.Statement {
+	all := a.proxy.Statements()
+	list := make([]admin.Statement, len(all))
+	for i := range all {
+		list[i] = admin.Statement(all[i])
+	}
+	return list
 }
 
 var (
