@@ -42,6 +42,8 @@ type Plan struct {
 	// Touches lists the protected tables and columns that the statement reads or writes, for audit and metrics.
 	Touches []Touch
 	Writes  bool // INSERT, REPLACE, UPDATE
+	// Shape is what may be shown of the statement.
+	Shape *Shape
 
 	write   *writePlan  // set when values are written to protected columns; see write.go
 	edits   []edit      // fixed text put in or taken out by token index, see edit.go

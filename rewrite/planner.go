@@ -19,6 +19,7 @@ type Planner struct {
 	plans   *planCache
 	parsers sync.Pool // *parser.Parser
 	keys    sync.Pool // *[]byte, for shape keys
+	known   func() map[string]bool
 }
 
 // NewPlanner makes a planner that remembers up to shapes statement shapes.
@@ -31,6 +32,7 @@ func NewPlanner(schema *Schema, shapes int) *Planner {
 		plans:   newPlanCache(shapes),
 		parsers: sync.Pool{New: func() any { return parser.New() }},
 		keys:    sync.Pool{New: func() any { return new([]byte) }},
+		known:   sync.OnceValue(func() map[string]bool { return knownNames(schema) }),
 	}
 }
 
@@ -58,7 +60,9 @@ func (p *Planner) Plan(st State, sql []byte) (*Statement, *fault.Error) {
 	e, ok := p.plans.get(key)
 	if !ok {
 		u := p.unitOf(st, sql, toks)
-		e.plan, e.fault = u.plan()
+		if e.plan, e.fault = u.plan(); e.plan != nil {
+			e.plan.Shape = p.shapeOf(sql, toks)
+		}
 		if !u.literal {
 			p.plans.put(key, e)
 		}
