@@ -35,6 +35,7 @@ var groups = []struct{ prefix, title string }{
 	{"PHI-11", "Refused statements"},
 	{"PHI-12", "Stored values"},
 	{"PHI-20", "Keys"},
+	{"PHI-21", "Access log"},
 	{"PHI-30", "Connections and commands"},
 }
 

@@ -15,6 +15,8 @@ func Table() []*Fault {
 
 		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyStore,
 
+		AccessLog,
+
 		TooManyConnections, BackendUnreachable, TLSRequired, DangerousCharset, CommandUnsupported, CommandUnknown, PacketTooLarge,
 		PacketMalformed, ProtocolTooOld, PasswordPath, LocalInfile, SessionCharset, BackendTLS, AnswerTooLarge, ShuttingDown,
 	}
