@@ -8,6 +8,7 @@ export const dialogIsOpen = () => byID('dialog').open;
 // body is nodes; the first input in it gets the focus.
 export function ask({title, body, ok, danger = false, act}) {
   const dialog = byID('dialog');
+  silence();
   setText(byID('dialog-title'), title);
   byID('dialog-body').replaceChildren(...body);
   problem(byID('dialog-problem'), '');

@@ -10,7 +10,7 @@ export function show(_, status) {
   checks(status.ready.checks);
   list(byID('kms'), kms(status.kms));
   list(byID('cache'), cache(status.cache));
-  list(byID('verdicts'), verdicts(status.verdicts));
+  list(byID('verdicts'), verdicts(status.verdicts, status.refusals));
   list(byID('audit-health'), accessLog(status.audit));
   table(byID('tables'), tableColumns, status.tables, 'No table is protected.');
   list(byID('build'), build(status));
@@ -19,9 +19,8 @@ export function show(_, status) {
 function coverage(c, error) {
   setText(byID('coverage-figure'), c ? `${c.coverage_percentage} %` : '–');
   byID('coverage-bar').value = c?.coverage_percentage ?? 0;
-  const missing = c?.users_without_keys ? ' Their first write makes one, or phiproxy keys generate.' : '';
   setText(byID('coverage-note'), c
-    ? `${number(c.users_with_keys)} of ${number(c.total_active_users)} active users have a key, ${number(c.users_without_keys)} have none.${missing}`
+    ? `${number(c.users_with_keys)} of ${number(c.total_active_users)} active users have a key. Without: ${number(c.users_without_keys)}.`
     : error || 'The users cannot be counted.');
 }
 
@@ -62,9 +61,13 @@ function cache(c) {
   ];
 }
 
-function verdicts(v) {
-  const known = Object.entries(v).map(([name, n]) => [name, number(n), name === 'refuse' && n ? 'warn' : '']);
-  return known.length ? known : [['Total', '0']];
+const verdictWords = {relay: 'Relayed untouched', direct: 'Direct', lookup: 'With owner look-up'};
+
+// verdicts counts what became of statements. Refusals are counted by reason.
+function verdicts(byVerdict, refusals) {
+  const refused = refusals.reduce((sum, r) => sum + r.count, byVerdict.refuse ?? 0);
+  const rows = Object.entries(verdictWords).map(([verdict, words]) => [words, number(byVerdict[verdict] ?? 0)]);
+  return [...rows, ['Refused', number(refused), refused ? 'warn' : '']];
 }
 
 function accessLog(a) {
