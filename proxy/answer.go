@@ -39,6 +39,7 @@ func eofOf(ok packet.OK) []byte {
 // sendFault answers the client with an error of the proxy's own.
 func (s *session) sendFault(f *fault.Error) error {
 	s.srv.cfg.Metrics.fault(f.Fault)
+	s.failing(f.Fault)
 	s.srv.cfg.Log.Info("refused", zap.Uint64("session", s.id), zap.String("fault", f.ID), zap.String("detail", f.Detail))
 	e := packet.Err{Code: f.Code, Message: []byte(f.Message())}
 	if s.has(mysql.CLIENT_PROTOCOL_41) {
@@ -52,7 +53,9 @@ func (s *session) sendServerError(e *serverError) error {
 	return s.finish(e.payload)
 }
 
+// finish writes the last packet of an answer and sends what is left of it.
 func (s *session) finish(payload []byte) error {
+	s.ended(payload)
 	if err := s.client.WritePacket(payload); err != nil {
 		return err
 	}

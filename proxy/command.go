@@ -73,10 +73,14 @@ func (s *session) onQuery(p []byte) error {
 		return err
 	}
 	st, err := s.plan(sql, false)
-	switch {
-	case err != nil:
+	if err != nil {
+		s.denied(sql, err)
 		return err
-	case st == nil || st.Verdict == rewrite.Relay:
+	}
+	if err := s.begin(st); err != nil {
+		return err
+	}
+	if st == nil || st.Verdict == rewrite.Relay {
 		s.srv.cfg.Metrics.relayed.Inc()
 		return s.relayStatement(p, effectOf(sql))
 	}
@@ -156,6 +160,8 @@ func (s *session) onChangeUser(p []byte) error {
 	}
 	s.forgetSession()
 	s.user = string(c.User)
+	s.identify(c.Attributes)
+	s.uses(string(c.Database))
 	s.setSecret(true)
 	if err := s.forward(p); err != nil {
 		return err

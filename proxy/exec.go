@@ -49,7 +49,7 @@ func (s *session) respond(p *rewrite.Plan, w *writer, binary bool) error {
 	switch {
 	case p.Outputs != nil || p.Show != nil:
 		return s.passResult(p, binary)
-	case len(w.warnings) == 0:
+	case !p.Writes:
 		return s.relayResponse()
 	}
 	h, err := s.head()

@@ -47,6 +47,9 @@ func (o *opener) Open(dst []byte, out *rewrite.Output, owner, stored []byte) ([]
 	switch {
 	case len(stored) == 0:
 		return dst, nil
+	}
+	o.s.shown(owner)
+	switch {
 	case !envelope.IsEnvelope(stored):
 		return o.openPlain(dst, out, owner, stored)
 	case owner == nil:

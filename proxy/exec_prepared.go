@@ -135,6 +135,9 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 		return true, fault.PacketMalformed.With("COM_STMT_EXECUTE")
 	}
 	defer p.forgetLong()
+	if err := s.begin(p.st); err != nil {
+		return true, err
+	}
 	s.srv.cfg.Metrics.planned(p.st)
 	switch {
 	case p.textOnly:

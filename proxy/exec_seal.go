@@ -88,6 +88,7 @@ func (w *writer) sealFor(owner []byte, t *rewrite.Table, column int, plain []byt
 		return nil, err
 	}
 	w.s.srv.cfg.Metrics.sealed()
+	w.s.wrote(owner)
 	return envelope.Seal(nil, k.Current(), envelope.NewContext(t.Columns[column].Protected.ID, string(owner)), plain), nil
 }
 

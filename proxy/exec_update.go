@@ -95,6 +95,7 @@ func (s *session) readProbe(st *rewrite.Statement, p rewrite.Probe) ([]probed, e
 		}
 		rows = append(rows, probed{key: r[:keys], owner: r[keys], stored: r[keys+1 : want]})
 	}
+	s.found(rows)
 	return rows, nil
 }
 

@@ -98,6 +98,8 @@ func (s *session) readResponse(ctx context.Context) (*packet.HandshakeResponse, 
 	s.caps = agreedCaps(response.Capabilities, s.offered())
 	s.backCaps = backendCaps(s.caps, s.greeting.Capabilities)
 	s.user = string(response.User)
+	s.identify(response.Attributes)
+	s.uses(string(response.Database))
 	return response, s.acceptable(response)
 }
 

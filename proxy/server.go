@@ -18,6 +18,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"phiproxy/audit"
 	"phiproxy/keys"
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
@@ -40,6 +41,11 @@ type Config struct {
 	SchemaChanged func()
 	// Keys finds the data keys of owners.
 	Keys Keys
+
+	// Access, when set, records who touches protected values. ApplicationAttribute is the connection attribute that names
+	// the user within the application.
+	Access               *audit.Log
+	ApplicationAttribute string
 
 	Limits  Limits
 	Log     *zap.Logger
@@ -92,6 +98,7 @@ type Server struct {
 	hangups  *hangups
 	draining atomic.Bool
 	nextID   atomic.Uint64
+	shapes   shapeCounts
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}

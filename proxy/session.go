@@ -60,7 +60,10 @@ type session struct {
 	diag         diagnostics // of the last statement; see askDiagnostics
 	text, row    []byte      // buffers of exec*.go
 	reparsed     bool        // the statement being run is an execution that is sent as text
+	seen         observed    // of the statement being run
 
+	who         identity
+	view        view
 	commands    uint64
 	rows        uint64
 	idle        atomic.Bool // between two commands
@@ -81,6 +84,7 @@ func newSession(srv *Server, nc net.Conn) *session {
 		ctx:     ctx,
 		cancel:  cancel,
 		client:  wire.New(nc, clientPeer, loginPacketLimit),
+		view:    view{client: nc.RemoteAddr().String()},
 		dirty:   true,
 	}
 }
@@ -94,6 +98,7 @@ const (
 // run carries the session from its first byte to its last, and says in one log line who ended it.
 func (s *session) run() {
 	err := s.guarded()
+	s.lost()
 	s.close()
 	s.report(err)
 }
@@ -178,7 +183,7 @@ func (s *session) serve() error {
 			err = s.skipTooLarge()
 		}
 		if err == nil && payload != nil {
-			s.commands++
+			s.commanded(payload)
 			err = s.answer(s.command(payload))
 		}
 		if err != nil {
@@ -200,6 +205,7 @@ func (s *session) await() error {
 	s.client.Release()
 	s.client.ResetSequence()
 	for {
+		s.settledView()
 		s.idle.Store(true)
 		err := s.awaitOnce()
 		s.idle.Store(false)

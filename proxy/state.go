@@ -59,6 +59,7 @@ func (s *session) ensureState() error {
 		SelectLimit: limit,
 	}
 	s.state = rewrite.State{Database: string(row[4]), Mode: token.ParseMode(mode)}
+	s.uses(s.state.Database)
 	if charsetWidth(s.env.Client) == 1 {
 		s.state.Mode |= token.SingleByte
 	}

@@ -70,6 +70,7 @@ func (s *session) onPrepare(p []byte) error {
 	st, err := s.plan(sql, true)
 	switch {
 	case err != nil:
+		s.denied(sql, err)
 		return err
 	case st != nil && st.Verdict != rewrite.Relay:
 		return s.prepareStmt(st)

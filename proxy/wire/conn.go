@@ -120,6 +120,16 @@ func (c *Conn) Secure() bool {
 	return addr != nil && addr.Network() == "unix"
 }
 
+// TLS describes the connection's TLS; nil when it has none.
+func (c *Conn) TLS() *tls.ConnectionState {
+	secure, ok := c.nc.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	state := secure.ConnectionState()
+	return &state
+}
+
 // SetDeadline bounds every read and write until it is set again; the zero time takes it away.
 func (c *Conn) SetDeadline(t time.Time) error { return c.nc.SetDeadline(t) }
 

@@ -1,0 +1,158 @@
+package proxy
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"phiproxy/proxy/packet"
+)
+
+// SessionInfo is one client connection, for an administrator. It never holds SQL.
+type SessionInfo struct {
+	ID            uint64
+	User          string
+	Client        string // address:port
+	TLSSubject    string // of the client's verified certificate
+	TLS           bool
+	Database      string // the login's, or what it was when a statement about a protected table last asked
+	Since         time.Time
+	InTransaction bool
+	LastVerb      string // first word of its last statement, or its last command
+	Statements    uint64 // commands, in truth: a prepared statement's steps count one each
+}
+
+// identity is who a session's client is, as far as the access log is concerned.
+type identity struct {
+	client      string // address:port
+	subject     string // of the verified certificate
+	application string // what the configured connection attribute says
+}
+
+// view is what Sessions shows of a session. The session's goroutine writes it, others read it.
+type view struct {
+	client   string // address:port; never changes
+	commands atomic.Uint64
+	status   atomic.Uint32
+	verb     atomic.Uint32 // index into verbs
+
+	mu       sync.Mutex
+	user     string
+	subject  string
+	database string
+	secure   bool
+}
+
+// identify keeps who logs in. The attributes are those of the login packet.
+func (s *session) identify(attributes []byte) {
+	s.who = identity{client: s.view.client, application: s.applicationUser(attributes)}
+	state := s.client.TLS()
+	if state != nil && len(state.VerifiedChains) > 0 {
+		s.who.subject = state.PeerCertificates[0].Subject.String()
+	}
+	s.view.mu.Lock()
+	defer s.view.mu.Unlock()
+	s.view.user, s.view.subject, s.view.secure = s.user, s.who.subject, state != nil
+}
+
+// applicationUser reads the configured connection attribute. What is malformed has no value.
+func (s *session) applicationUser(attributes []byte) (user string) {
+	wanted := s.srv.cfg.ApplicationAttribute
+	if wanted == "" {
+		return ""
+	}
+	_ = packet.EachAttribute(attributes, func(key, value []byte) {
+		if string(key) == wanted {
+			user = string(value)
+		}
+	})
+	return user
+}
+
+// uses keeps the session's current database for the list of sessions.
+func (s *session) uses(database string) {
+	s.view.mu.Lock()
+	defer s.view.mu.Unlock()
+	if s.view.database != database {
+		s.view.database = database
+	}
+}
+
+// commanded counts a command of the client.
+func (s *session) commanded(p []byte) {
+	s.commands++
+	s.seen = observed{}
+	s.view.commands.Store(s.commands)
+	s.view.verb.Store(uint32(verbOf(p)))
+}
+
+// settledView shows the session's status between two commands.
+func (s *session) settledView() { s.view.status.Store(uint32(s.status)) }
+
+// verbs are the words that Sessions shows, the empty one first.
+var verbs = [...]string{"", "other", "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "SET", "BEGIN", "START", "COMMIT", "ROLLBACK",
+	"USE", "CALL", "WITH", "CREATE", "ALTER", "DROP", "TRUNCATE", "LOCK", "UNLOCK", "LOAD", "GRANT", "EXPLAIN", "DESCRIBE", "SAVEPOINT", "DO",
+	"PREPARE", "EXECUTE", "PING", "QUIT"}
+
+// verbIndex is verbs the other way round. It is never written after it is built.
+var verbIndex = func() map[string]int {
+	m := make(map[string]int, len(verbs))
+	for i, v := range verbs {
+		m[v] = i
+	}
+	return m
+}()
+
+const otherVerb = 1
+
+// verbOf returns the index in verbs of what a command does.
+func verbOf(p []byte) int {
+	if len(p) == 0 {
+		return 0
+	}
+	switch p[0] {
+	case mysql.COM_QUERY:
+		word, _ := firstWord(p[1:])
+		var upper [maxKeyword]byte
+		if i, ok := verbIndex[string(appendUpper(upper[:0], word))]; ok && i > 0 {
+			return i
+		}
+	case mysql.COM_STMT_PREPARE:
+		return verbIndex["PREPARE"]
+	case mysql.COM_STMT_EXECUTE:
+		return verbIndex["EXECUTE"]
+	case mysql.COM_PING:
+		return verbIndex["PING"]
+	case mysql.COM_INIT_DB:
+		return verbIndex["USE"]
+	case mysql.COM_QUIT:
+		return verbIndex["QUIT"]
+	}
+	return otherVerb
+}
+
+// Sessions lists the client connections, oldest first. One that has not logged in yet has no user.
+func (srv *Server) Sessions() []SessionInfo {
+	srv.mu.Lock()
+	list := make([]SessionInfo, 0, len(srv.sessions))
+	for s := range srv.sessions {
+		list = append(list, s.info())
+	}
+	srv.mu.Unlock()
+	slices.SortFunc(list, func(a, b SessionInfo) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+func (s *session) info() SessionInfo {
+	v := &s.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return SessionInfo{
+		ID: s.id, User: v.user, Client: v.client, TLSSubject: v.subject, TLS: v.secure, Database: v.database, Since: s.started,
+		InTransaction: uint16(v.status.Load())&mysql.SERVER_STATUS_IN_TRANS != 0, LastVerb: verbs[v.verb.Load()], Statements: v.commands.Load(),
+	}
+}
