@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"crypto/tls"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,14 +17,17 @@ import (
 type SessionInfo struct {
 	ID            uint64
 	User          string
+	Application   string // user within the application, see Config.ApplicationAttribute
 	Client        string // address:port
+	TLS           string // version, "" without
 	TLSSubject    string // of the client's verified certificate
-	TLS           bool
 	Database      string // the login's, or what it was when a statement about a protected table last asked
 	Since         time.Time
 	InTransaction bool
+	Idle          bool   // waits for its client
 	LastVerb      string // first word of its last statement, or its last command
-	Statements    uint64 // commands, in truth: a prepared statement's steps count one each
+	Statements    uint64 // commands, in truth: the steps of a prepared statement count one each
+	Rows          uint64 // sent to the client
 }
 
 // identity is who a session's client is, as far as the access log is concerned.
@@ -37,14 +41,15 @@ type identity struct {
 type view struct {
 	client   string // address:port; never changes
 	commands atomic.Uint64
+	rows     atomic.Uint64
 	status   atomic.Uint32
 	verb     atomic.Uint32 // index into verbs
 
 	mu       sync.Mutex
 	user     string
-	subject  string
+	who      identity
+	tls      string // version
 	database string
-	secure   bool
 }
 
 // identify keeps who logs in. The attributes are those of the login packet.
@@ -56,7 +61,10 @@ func (s *session) identify(attributes []byte) {
 	}
 	s.view.mu.Lock()
 	defer s.view.mu.Unlock()
-	s.view.user, s.view.subject, s.view.secure = s.user, s.who.subject, state != nil
+	s.view.user, s.view.who = s.user, s.who
+	if state != nil {
+		s.view.tls = tls.VersionName(state.Version)
+	}
 }
 
 // applicationUser reads the configured connection attribute. What is malformed has no value.
@@ -90,8 +98,11 @@ func (s *session) commanded(p []byte) {
 	s.view.verb.Store(uint32(verbOf(p)))
 }
 
-// settledView shows the session's status between two commands.
-func (s *session) settledView() { s.view.status.Store(uint32(s.status)) }
+// settledView shows where the session stands between two commands.
+func (s *session) settledView() {
+	s.view.status.Store(uint32(s.status))
+	s.view.rows.Store(s.rows)
+}
 
 // verbs are the words that Sessions shows, the empty one first.
 var verbs = [...]string{"", "other", "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "SET", "BEGIN", "START", "COMMIT", "ROLLBACK",
@@ -152,7 +163,8 @@ func (s *session) info() SessionInfo {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return SessionInfo{
-		ID: s.id, User: v.user, Client: v.client, TLSSubject: v.subject, TLS: v.secure, Database: v.database, Since: s.started,
-		InTransaction: uint16(v.status.Load())&mysql.SERVER_STATUS_IN_TRANS != 0, LastVerb: verbs[v.verb.Load()], Statements: v.commands.Load(),
+		ID: s.id, User: v.user, Application: v.who.application, Client: v.client, TLS: v.tls, TLSSubject: v.who.subject, Database: v.database,
+		Since: s.started, InTransaction: uint16(v.status.Load())&mysql.SERVER_STATUS_IN_TRANS != 0, Idle: s.idle.Load(),
+		LastVerb: verbs[v.verb.Load()], Statements: v.commands.Load(), Rows: v.rows.Load(),
 	}
 }
