@@ -55,6 +55,9 @@ type Options struct {
 
 	// Report, when set, is told of every change between being writable (nil) and not. It must not block.
 	Report func(err error)
+	// Anchor, when set, is told the number and hash of a record whenever a file begins and when the log is closed. Kept
+	// elsewhere, they show that the end of a log was cut off. It must not block.
+	Anchor func(record uint64, hash string)
 
 	create func(name string) (file, error) // for tests
 }
@@ -78,6 +81,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Report == nil {
 		o.Report = func(error) {}
+	}
+	if o.Anchor == nil {
+		o.Anchor = func(uint64, string) {}
 	}
 	return o
 }

@@ -43,7 +43,7 @@ func (p *Problem) Error() string {
 // verified.
 //
 // What it cannot see is that the end of a log was cut off together with a head.json that was put back to what it was then:
-// the program logs each head for that.
+// Options.Anchor is for that.
 func Verify(dir string, key ed25519.PublicKey) (Report, error) {
 	h, err := readHead(dir) // first: what it speaks of must then be in the files
 	if err != nil {

@@ -89,6 +89,7 @@ func (w *writer) open(why string) error {
 	w.chain, w.out, w.size, w.opened = next, out, int64(len(line)), now
 	w.file, w.torn, w.unsaved = w.file+1, 0, false
 	w.health.records.Store(w.n)
+	w.o.Anchor(w.n, w.hash.String())
 	return nil
 }
 
@@ -364,6 +365,7 @@ func (w *writer) end() {
 		w.settle(w.append(nil))
 	}
 	w.sign()
+	w.o.Anchor(w.n, w.hash.String())
 	if w.out != nil {
 		w.health.closing = w.syncNow()
 	}

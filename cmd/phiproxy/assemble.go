@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"phiproxy/admin"
+	"phiproxy/audit"
 	"phiproxy/config"
 	"phiproxy/keys"
 	"phiproxy/keys/store"
@@ -30,6 +31,7 @@ type assembly struct {
 	metrics  *prometheus.Registry
 	store    *sql.DB
 	ring     *keys.Ring
+	access   *audit.Log // nil when none is kept
 	schema   *catalog.Watcher
 	planner  atomic.Pointer[rewrite.Planner]
 	draining atomic.Bool
@@ -41,7 +43,7 @@ type assembly struct {
 func assemble(ctx context.Context, cfg *config.Config, log *zap.Logger) (*assembly, error) {
 	a := &assembly{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	for _, step := range []func(context.Context) error{a.openStore, a.openKeys, a.readSchema, a.makeProxy, a.makeAdmin} {
+	for _, step := range []func(context.Context) error{a.openStore, a.openKeys, a.readSchema, a.openAccessLog, a.makeProxy, a.makeAdmin} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, a.close())
 		}
@@ -105,16 +107,18 @@ func (a *assembly) makeProxy(context.Context) error {
 		return err
 	}
 	a.proxy, err = proxy.New(proxy.Config{
-		Dial:          a.dial,
-		BackendTLS:    onBackend,
-		ClientTLS:     onClient,
-		RequireTLS:    a.cfg.Listen.TLS.Require,
-		Planner:       a.planner.Load,
-		SchemaChanged: a.schemaChanged,
-		Keys:          a.ring,
-		Limits:        proxyLimits(a.cfg.Limits),
-		Log:           a.log,
-		Metrics:       proxy.NewMetrics(a.metrics),
+		Dial:                 a.dial,
+		BackendTLS:           onBackend,
+		ClientTLS:            onClient,
+		RequireTLS:           a.cfg.Listen.TLS.Require,
+		Planner:              a.planner.Load,
+		SchemaChanged:        a.schemaChanged,
+		Keys:                 a.ring,
+		Access:               a.access,
+		ApplicationAttribute: a.cfg.Audit.ApplicationAttribute,
+		Limits:               proxyLimits(a.cfg.Limits),
+		Log:                  a.log,
+		Metrics:              proxy.NewMetrics(a.metrics),
 	})
 	return err
 }
@@ -153,6 +157,7 @@ func (a *assembly) makeAdmin(context.Context) (err error) {
 		Sessions: a.sessions, Statements: a.statements,
 		Metrics: a.metrics, Register: a.metrics, Log: a.log,
 	}
+	a.showAccessLog(&options)
 	a.admin, err = admin.New(options)
 	return err
 }
@@ -218,12 +223,15 @@ func (a *assembly) checkSchema(context.Context) error {
 }
 
 // close gives back what assemble opened, as far as it came.
-func (a *assembly) close() error {
+func (a *assembly) close() (err error) {
+	if a.access != nil {
+		err = a.access.Close()
+	}
 	if a.ring != nil {
 		a.ring.Close()
 	}
 	if a.store != nil {
-		return a.store.Close()
+		err = errors.Join(err, a.store.Close())
 	}
-	return nil
+	return err
 }
