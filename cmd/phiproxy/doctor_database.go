@@ -75,6 +75,8 @@ func privileges() []struct{ table, privilege, statement string } {
 		{store.TableVersions, "UPDATE", "UPDATE phiproxy_key_versions SET epoch = epoch WHERE 1 = 0"},
 		{store.TableLife, "SELECT, INSERT", "INSERT INTO phiproxy_key_life SELECT * FROM phiproxy_key_life WHERE 1 = 0"},
 		{store.TableLife, "UPDATE", "UPDATE phiproxy_key_life SET seals = seals WHERE 1 = 0"},
+		{store.TableLife, "SELECT, INSERT", "INSERT INTO phiproxy_key_life SELECT * FROM phiproxy_key_life WHERE 1 = 0"},
+		{store.TableLife, "UPDATE", "UPDATE phiproxy_key_life SET seals = seals WHERE 1 = 0"},
 		{store.TableEpoch, "SELECT, UPDATE", "UPDATE phiproxy_epoch SET epoch = epoch WHERE 1 = 0"},
 	}
 }

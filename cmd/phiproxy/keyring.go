@@ -37,7 +37,7 @@ func newRing(ctx context.Context, k config.Keys, db *sql.DB, metrics *keys.Metri
 
 func newProvider(ctx context.Context, k config.Keys) (keys.Provider, error) {
 	if k.Provider == config.ProviderLocal {
-		provider, err := kmslocal.New(kmslocal.Options{File: k.LocalFile})
+		provider, err := kmslocal.New(kmslocal.Options{File: k.LocalFile, OldFiles: k.OldLocalFiles})
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, errors.New("keys.local_file: there is no such file; phiproxy schema apply makes it")
 		}

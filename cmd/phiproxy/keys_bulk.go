@@ -76,6 +76,14 @@ func (r *outcome) err() error {
 	return nil
 }
 
+func (r *outcome) add(s subject, err error) {
+	if err != nil {
+		r.failed = append(r.failed, failure{s.id, err})
+		return
+	}
+	r.succeeded++
+}
+
 // run does it. Owners that have begun when the context ends come to their end.
 func (o *operator) run(ctx context.Context, b bulk) outcome {
 	began := time.Now()
@@ -87,14 +95,13 @@ func (o *operator) run(ctx context.Context, b bulk) outcome {
 	show := newProgress(o.env.out, len(ids), b.worked)
 	finishing := func(ctx context.Context, owner string) (int, error) { return b.act(context.WithoutCancel(ctx), owner) }
 	_, r.stopped = o.ring.Bulk(ctx, ids, finishing, func(step keys.BulkStep) {
+		if errors.Is(step.Err, context.Canceled) {
+			return // not begun
+		}
 		s := byID[step.Owner]
 		delete(byID, step.Owner)
-		if step.Err != nil {
-			r.failed = append(r.failed, failure{s.id, step.Err})
-		} else {
-			r.succeeded++
-		}
-		show.done(step.Done, step.Total, s, step.Err)
+		r.add(s, step.Err)
+		show.done(r.succeeded+len(r.failed), step.Total, s, step.Err)
 	})
 	show.end()
 	for _, s := range b.subjects {
@@ -127,7 +134,7 @@ func (o *operator) printFailures(failed []failure) {
 }
 
 // plural is "1 user", "2 users".
-func plural(n int, noun string) string {
+func plural[N int | int64 | uint64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}

@@ -61,8 +61,8 @@ func (o *operator) destroy(ctx context.Context, d destruction) error {
 	if err != nil {
 		return err
 	}
-	o.printf("User %s has %s of his key.\nDestroying them makes %d rows with %d sealed values unreadable for good, here and in every backup without the keys.\n",
-		visible(d.user), plural(alive, "version"), u.Rows, sealedValues(u))
+	o.printf("User %s has a key with %s.\nDestroying it makes %s with %s unreadable for good, here and in every backup without the keys.\n",
+		visible(d.user), plural(alive, "version"), plural(u.Rows, "row"), plural(sealedValues(u), "sealed value"))
 	if err := o.confirmDestroy(d, u.Rows); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (o *operator) destroy(ctx context.Context, d destruction) error {
 
 func (o *operator) confirmDestroy(d destruction, rows int64) error {
 	if !d.yes {
-		return confirm(o.env, "Type the user id to destroy them: ", d.user)
+		return confirm(o.env, "Type the user id to destroy it: ", d.user)
 	}
 	if d.rows != rows {
 		return usageError{fmt.Errorf("phiproxy keys destroy: --rows says %d, but it would be %d: nothing was destroyed", d.rows, rows)}

@@ -72,7 +72,7 @@ func verifyAudit(env environment, dirs []string, keyFile string) error {
 }
 
 func printReport(env environment, dir string, r audit.Report) {
-	fmt.Fprintf(env.out, "%s: %s in %s", dir, plural(int(r.Records), "record"), plural(r.Files, "file"))
+	fmt.Fprintf(env.out, "%s: %s in %s", dir, plural(r.Records, "record"), plural(r.Files, "file"))
 	if r.Records > 0 {
 		fmt.Fprintf(env.out, ", from %s to %s", shortTime(r.First), shortTime(r.Last))
 	}

@@ -130,7 +130,7 @@ func parse(flags *flag.FlagSet, args []string) (rest []string, err error) {
 func (c command) flags() (*flag.FlagSet, runner) {
 	flags := flag.NewFlagSet("phiproxy "+c.name, flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprintf(flags.Output(), "usage: phiproxy %s [flags]%s\n\n%s\n\n", c.name, c.args, c.long)
+		fmt.Fprintf(flags.Output(), "usage: phiproxy %s [flags]%s\n\n%s\n\n", c.name, c.args, fold(c.long, 100))
 		flags.PrintDefaults()
 		for i, example := range c.examples {
 			if i == 0 {
@@ -140,6 +140,30 @@ func (c command) flags() (*flag.FlagSet, runner) {
 		}
 	}
 	return flags, c.setup(flags)
+}
+
+// fold breaks a text at blanks, so that lines have at most width characters where that can be. Line breaks stay.
+func fold(text string, width int) string {
+	var b strings.Builder
+	for i, paragraph := range strings.Split(text, "\n") {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		column := 0
+		for word := range strings.FieldsSeq(paragraph) {
+			switch {
+			case column > 0 && column+1+len(word) > width:
+				b.WriteByte('\n')
+				column = 0
+			case column > 0:
+				b.WriteByte(' ')
+				column++
+			}
+			b.WriteString(word)
+			column += len(word)
+		}
+	}
+	return b.String()
 }
 
 // find returns the command that the arguments begin with, and the arguments after its words.

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,19 +10,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"phiproxy/admin"
+	"phiproxy/config"
 )
 
 func tokenCommands() []command { return []command{tokenNewCommand()} }
-
-// Roles of the admin port.
-var roles = []string{"viewer", "admin"}
 
 func tokenNewCommand() command {
 	return command{
 		name: "token new", short: "make a token for the admin port",
 		long: "Makes a random token and prints it once, with the lines to paste below admin.tokens in the configuration. Those hold its SHA-256 only: who reads the configuration cannot use it. The token itself is stored nowhere.",
 		examples: []string{
-			"phiproxy token new --name alice --role admin",
+			"phiproxy token new --name alice --role admin --user-id USER001",
 			"phiproxy token new --name grafana --role viewer --expires 90d",
 			"phiproxy token new --name audit-2027 --role viewer --expires 2027-06-30",
 		},
@@ -33,10 +30,11 @@ func tokenNewCommand() command {
 			var t newToken
 			flags.StringVar(&t.name, "name", "", "whose token it is; stands in logs and audit records")
 			flags.StringVar(&t.role, "role", "", "what it may do: `viewer` (look) or admin (change)")
+			flags.StringVar(&t.userID, "user-id", "", "the application's `user` that it acts as: admin_user_id of the guide's API")
 			expires := flags.String("expires", "365d", "when it ends: a `date`, a time, or a number of days such as 90d")
 			return func(_ context.Context, env environment, _ []string) (err error) {
 				if t.expires, err = parseExpiry(*expires, time.Now()); err != nil {
-					return usageError{err}
+					return usageError{fmt.Errorf("phiproxy token new: %w", err)}
 				}
 				return t.print(env.out)
 			}
@@ -46,18 +44,8 @@ func tokenNewCommand() command {
 
 // newToken is what is asked for.
 type newToken struct {
-	name, role string
-	expires    time.Time
-}
-
-func (t newToken) check() error {
-	switch {
-	case !slices.Contains(roles, t.role):
-		return errors.New("phiproxy token new: --role wants viewer or admin")
-	case t.name == "":
-		return errors.New("phiproxy token new: --name is missing")
-	}
-	return nil
+	name, role, userID string
+	expires            time.Time
 }
 
 const tokenText = `The token, shown this once:
@@ -75,13 +63,18 @@ admin:
 `
 
 func (t newToken) print(w io.Writer) error {
-	if err := t.check(); err != nil {
-		return usageError{err}
+	if !slices.Contains([]string{config.RoleViewer, config.RoleAdmin}, t.role) {
+		return usageError{errors.New("phiproxy token new: --role wants viewer or admin")}
 	}
-	token := "phx_" + t.name + "_" + strings.ToLower(rand.Text()+rand.Text())
-	hash := sha256.Sum256([]byte(token))
-	_, err := fmt.Fprintf(w, tokenText, token, t.name, hex.EncodeToString(hash[:]), t.role, t.expires.UTC().Format(time.RFC3339))
-	return err
+	token, hash, err := admin.NewToken(t.name)
+	if err != nil {
+		return usageError{fmt.Errorf("phiproxy token new: %w", err)}
+	}
+	fmt.Fprintf(w, tokenText, token, t.name, hash, t.role, t.expires.UTC().Format(time.RFC3339))
+	if t.userID != "" {
+		fmt.Fprintf(w, "      user_id: %q\n", t.userID)
+	}
+	return nil
 }
 
 // parseExpiry reads "90d", a date (its end, UTC), or an RFC 3339 time, which must be in the future.

@@ -28,6 +28,7 @@ func TestTokenNew(t *testing.T) {
 func TestTokenNewRefuses(t *testing.T) {
 	for name, args := range map[string][]string{
 		"no name":          {"--role", "admin"},
+		"name with colon":  {"--role", "admin", "--name", "a: b"},
 		"no role":          {"--name", "a"},
 		"unknown role":     {"--name", "a", "--role", "root"},
 		"expired":          {"--name", "a", "--role", "admin", "--expires", "2020-01-01"},
