@@ -132,7 +132,7 @@ func (p *pace) again(err error) bool {
 		p.answered = now
 		return false
 	}
-	if now.After(p.until) { // the first to fail after a pause lengthens it; the others failed with it
+	if !now.Before(p.until) { // the first to fail after a pause lengthens it; the others failed with it
 		p.pause = min(max(2*p.pause, paceFirst), paceMost)
 		p.until = now.Add(p.pause/2 + rand.N(p.pause/2))
 	}

@@ -24,6 +24,7 @@ type memStore struct {
 	seals   map[keys.VersionRef]uint64
 
 	loads     atomic.Int64
+	reserves  atomic.Int64
 	down      atomic.Bool // every call fails but Audit
 	auditBad  atomic.Bool
 	afterLoad func() // called between reading a record and returning it
@@ -179,6 +180,7 @@ func (m *memStore) Reserve(_ context.Context, owner string, version int, n, most
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	ref := keys.VersionRef{Owner: owner, Number: version}
+	m.reserves.Add(1)
 	if m.seals[ref]+n > most {
 		return 0, &keys.Error{Kind: keys.ErrWorn, Op: "test"}
 	}
