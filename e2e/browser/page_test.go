@@ -1,8 +1,13 @@
 package browser
 
 import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -26,6 +31,9 @@ func TestOperatorsPage(t *testing.T) {
 		{"generate and rotate", v.generateAndRotate},
 		{"clear cache", v.clearCache},
 		{"key audit", v.keyAudit},
+		{"statements", v.statements},
+		{"sessions", v.sessions},
+		{"access", v.access},
 		{"many keys", v.manyKeys},
 		{"destroy", v.destroy},
 		{"accessible", v.accessible},
@@ -83,6 +91,7 @@ func (v *visit) overview(t *testing.T) {
 	v.tab.sees(t, "#kms", "answers")
 	v.tab.sees(t, "#tables", "surgicase.deleted_cases")
 	v.tab.sees(t, "#build", "go1.")
+	v.tab.sees(t, "#audit-health", "writing")
 	v.tab.wait(t, "document.querySelectorAll('#checks li.good').length >= 2")
 }
 
@@ -125,6 +134,48 @@ func (v *visit) keyAudit(t *testing.T) {
 	v.tab.wait(t, "!document.getElementById('audit-table').innerText.includes("+quote(hostile)+")")
 }
 
+func (v *visit) statements(t *testing.T) {
+	v.tab.open(t, "statements")
+	v.tab.sees(t, "#statements-table", "INSERT INTO")
+	v.tab.sees(t, "#statements-table", "SELECT patient_first AS")
+	for _, secret := range []string{"Canary", "Aetna", hostile} {
+		if strings.Contains(ask[string](t, v.tab, "document.body.innerText"), secret) {
+			t.Errorf("statements show %s, which is a value or a name that the client made up", secret)
+		}
+	}
+	v.tab.do(t, click(`#refusals-table [aria-label="What does PHI-1102 mean?"]`))
+	v.tab.sees(t, "#dialog", "The database holds sealed bytes")
+	v.tab.shoot(t, v.pictures, "refusal")
+	v.tab.do(t, chromedp.KeyEvent(kb.Escape))
+	v.tab.wait(t, "!document.getElementById('dialog').open && document.activeElement.textContent === 'PHI-1102'")
+}
+
+func (v *visit) sessions(t *testing.T) {
+	v.tab.open(t, "sessions")
+	v.tab.sees(t, "#sessions-table", hostile)
+	v.tab.sees(t, "#sessions-note", "connection")
+}
+
+func (v *visit) access(t *testing.T) {
+	v.tab.open(t, "access")
+	v.tab.do(t, keys("#access-owner", owner(1)), click("#access-search"))
+	v.tab.sees(t, "#access-table", hostile)
+	v.tab.sees(t, "#access-table", "SELECT")
+	v.tab.sees(t, "#access-note", "record")
+	v.tab.do(t, click("#access-export"))
+	rows := v.export(t)
+	if len(rows) < 3 || !slices.Contains(rows[0], "owners") {
+		t.Fatalf("exported: %q", rows)
+	}
+	for _, row := range rows[1:] {
+		if row[1] != hostile || !slices.Contains(row, owner(1)) {
+			t.Errorf("exported: %q", row)
+		}
+	}
+	v.tab.do(t, retype("#access-owner", owner(9)), click("#access-search"))
+	v.tab.sees(t, "#access-table", "Nobody")
+}
+
 // manyKeys turns pages, and rotates all keys.
 func (v *visit) manyKeys(t *testing.T) {
 	if out, err := v.proxy.Command("keys", "generate", "--yes"); err != nil {
@@ -157,6 +208,29 @@ func (v *visit) destroy(t *testing.T) {
 	v.tab.sees(t, "#keys-table", "destroyed")
 	v.tab.do(t, retype("#keys-prefix", kb.Backspace))
 	v.tab.sees(t, "#keys-range", "of 62")
+}
+
+// export reads the file that the page saved.
+func (v *visit) export(t *testing.T) [][]string {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		files, err := filepath.Glob(filepath.Join(v.tab.downloads, "phi-access-*.csv"))
+		if err != nil || len(files) == 0 {
+			continue
+		}
+		f, err := os.Open(files[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		rows, err := csv.NewReader(f).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	t.Fatal("nothing was saved")
+	return nil
 }
 
 // accessible holds what a screen reader and a keyboard need, and enough contrast in both schemes.

@@ -21,7 +21,7 @@ const (
 	users    = 60       // active ones besides the operator, OWNER01 to OWNER60
 )
 
-// hostile is markup that would run if it ever became part of the page. It is a user id, a database user and a column name.
+// hostile is markup that would run if it ever became part of the page. It is a user id, a database user and an alias.
 const hostile = `<img src=x onerror=owned=1>`
 
 // site is the real program in front of a real server.
