@@ -23,8 +23,7 @@ type fakes struct {
 	cached   map[string]bool
 	usage    keys.Usage
 	events   []audit.Event
-	acts     []string // what was done, in order
-	actors   []context.Context
+	acts     []string      // what was done, in order
 	block    chan struct{} // when set, Rotate waits for it
 
 	keyErr, storeErr, userErr, usageErr, searchErr error
@@ -57,15 +56,14 @@ func newFakes() *fakes {
 	}
 }
 
-// did notes an act and who caused it.
-func (f *fakes) did(ctx context.Context, act string) error {
+// did notes an act.
+func (f *fakes) did(act string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.keyErr != nil {
 		return f.keyErr
 	}
 	f.acts = append(f.acts, act)
-	f.actors = append(f.actors, ctx)
 	return nil
 }
 
@@ -77,8 +75,8 @@ func (f *fakes) done() []string {
 
 type fakeKeys struct{ *fakes }
 
-func (f fakeKeys) Generate(ctx context.Context, owner string) (int, error) {
-	return f.fakes.status[owner].KeyVersion + 1, f.did(ctx, "generate "+owner)
+func (f fakeKeys) Generate(_ context.Context, owner string) (int, error) {
+	return f.fakes.status[owner].KeyVersion + 1, f.did("generate " + owner)
 }
 
 func (f fakeKeys) Rotate(ctx context.Context, owner string) (int, error) {
@@ -92,16 +90,16 @@ func (f fakeKeys) Rotate(ctx context.Context, owner string) (int, error) {
 			return 0, ctx.Err()
 		}
 	}
-	return f.fakes.status[owner].KeyVersion + 1, f.did(ctx, "rotate "+owner)
+	return f.fakes.status[owner].KeyVersion + 1, f.did("rotate " + owner)
 }
 
-func (f fakeKeys) Destroy(ctx context.Context, owner string) (int, error) {
-	return 2, f.did(ctx, "destroy "+owner)
+func (f fakeKeys) Destroy(_ context.Context, owner string) (int, error) {
+	return 2, f.did("destroy " + owner)
 }
 
-func (f fakeKeys) Clear(ctx context.Context, owner string) error { return f.did(ctx, "clear "+owner) }
+func (f fakeKeys) Clear(_ context.Context, owner string) error { return f.did("clear " + owner) }
 
-func (f fakeKeys) ClearAll(ctx context.Context) error { return f.did(ctx, "clear all") }
+func (f fakeKeys) ClearAll(_ context.Context) error { return f.did("clear all") }
 
 func (f fakeKeys) Bulk(ctx context.Context, owners []string, act func(context.Context, string) (int, error), each func(keys.BulkStep)) (keys.BulkResult, error) {
 	for i, owner := range owners {

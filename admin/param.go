@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -111,7 +112,7 @@ func (p *param) parseNumber(input string) (any, *invalid) {
 	n, err := strconv.Atoi(strings.TrimSpace(input))
 	var problem invalid
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, strconv.ErrRange): // n is the nearest number then
 		problem = p.invalid("int_parsing", "Input should be a valid integer, unable to parse string as an integer", input, nil)
 	case n < p.min:
 		problem = p.invalid("greater_than_equal", fmt.Sprintf("Input should be greater than or equal to %d", p.min), input, map[string]any{"ge": p.min})

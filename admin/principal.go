@@ -52,8 +52,13 @@ type principal struct {
 	expires time.Time // zero: as long as its certificate
 }
 
-// String is the principal in logs and audit records.
-func (p principal) String() string { return p.kind + ":" + p.name }
+// String is the principal in logs and audit records; "" for nobody.
+func (p principal) String() string {
+	if p.kind == "" {
+		return ""
+	}
+	return p.kind + ":" + p.name
+}
 
 // credentials are the principals of a configuration.
 type credentials struct {
