@@ -18,11 +18,11 @@ func TestReadRate(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	r := compare(workload{}, map[string][]rate{
-		direct:   {{100, 1}, {200, 1}, {100, 1}},
-		haproxy:  {{80, 2}, {100, 2}, {80, 2}},
-		phiproxy: {{40, 4}, {80, 2}, {60, 6}},
+		direct:   {{100, 1, 0}, {200, 1, 0}, {100, 1, 0}},
+		haproxy:  {{80, 2, 1}, {100, 2, 1}, {80, 2, 1}},
+		phiproxy: {{40, 4, 3}, {80, 2, 2}, {60, 6, 5}},
 	})
-	if r.toDirect != (spread{0.4, 0.4, 0.6}) || r.toHAProxy != (spread{0.75, 0.5, 0.8}) || r.latency != (spread{2, 1, 3}) {
+	if r.toDirect != (spread{0.4, 0.4, 0.6}) || r.toHAProxy != (spread{0.75, 0.5, 0.8}) || r.latency != (spread{2, 1, 3}) || r.cpu != (spread{3, 2, 5}) {
 		t.Errorf("%+v", r)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"phiproxy/e2e/servers"
@@ -23,6 +24,7 @@ type options struct {
 	seconds int
 	threads int
 	rows    int
+	only    string
 	out     string
 }
 
@@ -33,6 +35,7 @@ func main() {
 	flag.IntVar(&o.seconds, "seconds", 3, "duration of a run, in seconds")
 	flag.IntVar(&o.threads, "threads", 8, "client connections of a run")
 	flag.IntVar(&o.rows, "rows", 100000, "rows of the application's table, a multiple of 500")
+	flag.StringVar(&o.only, "only", "", "run only workloads whose name contains this, and no bulk read")
 	flag.StringVar(&o.out, "out", "", "Markdown file to write; standard output when empty")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -50,6 +53,9 @@ func run(o options) (err error) {
 	defer func() { err = errors.Join(err, r.close()) }()
 	report := report{options: o, version: r.version}
 	for _, w := range workloads() {
+		if !strings.Contains(w.name, o.only) {
+			continue
+		}
 		result, err := r.measure(w)
 		if err != nil {
 			return err
@@ -57,8 +63,10 @@ func run(o options) (err error) {
 		report.results = append(report.results, result)
 		progress("%s", result)
 	}
-	if err := r.bulk(&report); err != nil {
-		return err
+	if o.only == "" {
+		if err := r.bulk(&report); err != nil {
+			return err
+		}
 	}
 	progress("done in %s", time.Since(started).Round(time.Second))
 	return report.write(o.out)

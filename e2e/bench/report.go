@@ -31,9 +31,9 @@ func (r *report) text() string {
 	var b strings.Builder
 	o := r.options
 	fmt.Fprintf(&b, preface, o.rounds, o.seconds, o.threads, o.rows, o.rows/perOwner, r.version, runtime.NumCPU())
-	b.WriteString("\n| workload | protocol | phiproxy / HAProxy | aim | phiproxy / direct | HAProxy / direct | 99th percentile, phiproxy / HAProxy |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| workload | protocol | phiproxy / HAProxy | aim | phiproxy / direct | HAProxy / direct | 99th percentile, phiproxy / HAProxy | CPU per statement, phiproxy / HAProxy |\n|---|---|---|---|---|---|---|---|\n")
 	for _, x := range r.results {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.2f | %.2f |\n", x.name, x.protocol(), x.toHAProxy, aim(x.toHAProxy, x.target), x.toDirect, x.haproxyToDirect.median, x.latency.median)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.2f | %.2f | %.2f |\n", x.name, x.protocol(), x.toHAProxy, aim(x.toHAProxy, x.target), x.toDirect, x.haproxyToDirect.median, x.latency.median, x.cpu.median)
 	}
 	fmt.Fprintf(&b, "\nThe sysbench workloads use tables that are not protected: their statements are relayed. The others read or write all four sealed columns\n"+
 		"(the update one), and every answer's row count is checked.\n")

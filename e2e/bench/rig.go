@@ -23,6 +23,14 @@ type endpoint struct {
 	process  *process.Process
 }
 
+// cpu is the processor time that the endpoint's own process has used.
+func (e *endpoint) cpu() (uint64, error) {
+	if e.process == nil {
+		return 0, nil
+	}
+	return e.process.CPU()
+}
+
 // Names of the endpoints, in the order of the report.
 const (
 	direct   = "direct"

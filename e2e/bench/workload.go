@@ -60,10 +60,11 @@ type result struct {
 	toHAProxy, toDirect spread // phiproxy's throughput in relation to theirs
 	haproxyToDirect     spread
 	latency             spread // phiproxy's 99th percentile in relation to HAProxy's
+	cpu                 spread // phiproxy's own processor time per statement in relation to HAProxy's
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%s (%s): %s of HAProxy, %s of direct", r.name, r.protocol(), r.toHAProxy, r.toDirect)
+	return fmt.Sprintf("%s (%s): %s of HAProxy, %s of direct, CPU per statement %s of HAProxy's", r.name, r.protocol(), r.toHAProxy, r.toDirect, r.cpu)
 }
 
 // spread is the median, the least and the greatest of a ratio over the rounds.
@@ -78,8 +79,9 @@ func (s spread) String() string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.least, s.greatest)
 }
 
-// rate is what one run of one endpoint gave.
-type rate struct{ throughput, p99 float64 }
+// rate is what one run of one endpoint gave: statements per second, their 99th percentile, and the processor time that
+// the proxy itself took for each, in any unit (0 for the direct connection).
+type rate struct{ throughput, p99, cpu float64 }
 
 // rounds runs a measurement on all endpoints in turn, each round beginning with another.
 func (r *rig) rounds(run func(*endpoint) (rate, error)) (map[string][]rate, error) {
@@ -87,7 +89,7 @@ func (r *rig) rounds(run func(*endpoint) (rate, error)) (map[string][]rate, erro
 	for round := range r.options.rounds {
 		for i := range r.endpoints {
 			e := r.endpoints[(round+i)%len(r.endpoints)]
-			got, err := run(e)
+			got, err := withCPU(e, run)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", e.name, err)
 			}
@@ -95,6 +97,21 @@ func (r *rig) rounds(run func(*endpoint) (rate, error)) (map[string][]rate, erro
 		}
 	}
 	return rates, nil
+}
+
+// withCPU runs a measurement and adds what the endpoint's process used meanwhile.
+func withCPU(e *endpoint, run func(*endpoint) (rate, error)) (rate, error) {
+	before, err := e.cpu()
+	if err != nil {
+		return rate{}, err
+	}
+	got, err := run(e)
+	if err != nil {
+		return rate{}, err
+	}
+	after, err := e.cpu()
+	got.cpu = float64(after-before) / got.throughput // all runs take the same time
+	return got, err
 }
 
 func (r *rig) measure(w workload) (result, error) {
@@ -113,10 +130,10 @@ func compare(w workload, rates map[string][]rate) result {
 		}
 		return newSpread(ratios)
 	}
-	throughput, p99 := func(r rate) float64 { return r.throughput }, func(r rate) float64 { return r.p99 }
+	throughput, p99, cpu := func(r rate) float64 { return r.throughput }, func(r rate) float64 { return r.p99 }, func(r rate) float64 { return r.cpu }
 	return result{
 		workload: w, toHAProxy: ratio(phiproxy, haproxy, throughput), toDirect: ratio(phiproxy, direct, throughput),
-		haproxyToDirect: ratio(haproxy, direct, throughput), latency: ratio(phiproxy, haproxy, p99),
+		haproxyToDirect: ratio(haproxy, direct, throughput), latency: ratio(phiproxy, haproxy, p99), cpu: ratio(phiproxy, haproxy, cpu),
 	}
 }
 

@@ -2,10 +2,13 @@
 package process
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -42,6 +45,25 @@ func Start(cmd *exec.Cmd, logFile string) (*Process, error) {
 
 // PID is the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// CPU is the processor time that the program has used so far, in user and kernel mode, in clock ticks (proc(5), stat,
+// fields 14 and 15).
+func (p *Process) CPU() (ticks uint64, err error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from field 3 on
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("process %d: stat has %d fields", p.PID(), len(fields))
+	}
+	user, err := strconv.ParseUint(fields[11], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	kernel, err := strconv.ParseUint(fields[12], 10, 64)
+	return user + kernel, err
+}
 
 // Exited reports whether the program has ended by itself or otherwise.
 func (p *Process) Exited() bool {

@@ -9,7 +9,7 @@ import (
 )
 
 // blockSize holds what a server sends at once (net_buffer_length is 16 KiB).
-const blockSize = 16 << 10
+const blockSize = 32 << 10
 
 type block [blockSize]byte
 
@@ -34,25 +34,28 @@ func (c *Conn) need(n int) error {
 	return nil
 }
 
-// fill reads once. It may block, so everything written before goes out first.
+// fill reads once. When there is nothing to read yet it blocks, so everything written before goes out first; while there
+// is, what was written collects.
 func (c *Conn) fill(n int) error {
 	if err := c.Settle(); err != nil {
 		return err
 	}
-	if err := c.Flush(); err != nil {
+	if c.raw != nil {
+		return c.fillRaw(n)
+	}
+	if err := c.flushBoth(); err != nil {
 		return err
-	}
-	if c.peer != nil {
-		if err := c.peer.Flush(); err != nil {
-			return err
-		}
-	}
-	if c.in == nil && c.raw != nil {
-		return c.fillIdle()
 	}
 	c.room(n)
 	got, err := c.nc.Read(c.in[c.end:])
 	return c.got(got, err)
+}
+
+func (c *Conn) flushBoth() error {
+	if err := c.Flush(); err != nil || c.peer == nil {
+		return err
+	}
+	return c.peer.Flush()
 }
 
 // got accounts for the outcome of one read.
@@ -108,36 +111,49 @@ func (c *Conn) Release() {
 	}
 }
 
-// idleRead is a read into a buffer that is taken from the pool only when there is something to read.
-type idleRead struct {
-	fn    func(fd uintptr) bool
-	block *block
-	n     int
-	err   error
+// readyRead is a read that waits, if it must, without holding a buffer that has nothing in it.
+type readyRead struct {
+	fn      func(fd uintptr) bool
+	flushed bool
+	n       int
+	err     error
 }
 
-func (r *idleRead) read(fd uintptr) bool {
-	b := takeBlock()
-	n, err := rawRead(fd, b[:])
-	if err == syscall.EAGAIN {
-		blocks.Put(b)
+// readReady is called when the socket may have something to read, the first time just to try.
+func (c *Conn) readReady(fd uintptr) bool {
+	r := &c.ready
+	if c.in == nil {
+		c.block = takeBlock()
+		c.in = c.block[:]
+	}
+	if r.n, r.err = rawRead(fd, c.in[c.end:]); r.err != syscall.EAGAIN {
+		return true
+	}
+	c.Release()
+	if r.flushed {
 		return false
 	}
-	if n <= 0 && err == nil {
-		n, err = 0, io.EOF
-	}
-	r.block, r.n, r.err = b, max(n, 0), err
-	return true
+	r.flushed = true
+	r.err = c.flushBoth()
+	return r.err != nil
 }
 
-func (c *Conn) fillIdle() error {
-	if err := c.raw.Read(c.ready.fn); err != nil {
+func (c *Conn) fillRaw(n int) error {
+	if c.in != nil {
+		c.room(n)
+	}
+	r := &c.ready
+	r.n, r.err, r.flushed = 0, nil, false
+	if err := c.raw.Read(r.fn); err != nil {
 		return c.failed("read", err)
 	}
-	c.block, c.ready.block = c.ready.block, nil
-	c.in = c.block[:]
-	c.start, c.pos, c.end = 0, 0, 0
-	return c.got(c.ready.n, c.ready.err)
+	if failed, ok := r.err.(*Error); ok {
+		return failed // a write's
+	}
+	if r.n == 0 && r.err == nil {
+		r.err = io.EOF
+	}
+	return c.got(r.n, r.err)
 }
 
 // rawConn returns the descriptor of a plain socket.

@@ -4,8 +4,8 @@
 //
 // Two rules make it fast and free of deadlocks:
 //
-//   - A Conn that is about to block in a read first flushes what was written to it and to its peer. So small packets
-//     collect in one system call, and nothing that somebody waits for is ever held back.
+//   - A Conn that is about to block in a read, since nothing has arrived, first flushes what was written to it and to its
+//     peer. So small packets collect in one system call, and nothing that somebody waits for is ever held back.
 //   - Pass forwards packets as spans of the read buffer: only headers are looked at, nothing is copied, and a payload
 //     longer than the buffer flows through in constant memory.
 //
@@ -68,7 +68,7 @@ type Conn struct {
 
 	skip  int  // payload bytes still to come of a packet that was too large
 	more  bool // and whether its fragment is followed by another
-	ready idleRead
+	ready readyRead
 
 	writable readyWrite
 
@@ -82,7 +82,7 @@ type Conn struct {
 func New(nc net.Conn, name string, limit int) *Conn {
 	c := &Conn{name: name, nc: nc, limit: limit}
 	c.raw = rawConn(nc)
-	c.ready.fn = c.ready.read
+	c.ready.fn = c.readReady
 	c.writable.fn = c.writable.write
 	return c
 }
