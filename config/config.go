@@ -225,6 +225,7 @@ type Limits struct {
 	LoginTimeout   Duration `yaml:"login_timeout" default:"10s" doc:"Longest time from connecting to being logged in."`
 	LookupRows     int      `yaml:"lookup_rows" default:"10000" min:"1" doc:"Most rows that one UPDATE of protected columns may change."`
 	LookupBytes    Size     `yaml:"lookup_bytes" default:"64MiB" min:"65536" doc:"Most bytes of rows that the proxy reads into memory for one statement."`
+	RememberedRows int      `yaml:"remembered_rows" default:"65536" min:"0" doc:"Rows whose sealed values are kept in memory, at most 4 KiB each and mostly a few hundred bytes, so that an UPDATE of a row that was seen before needs no look at it; 0 for none."`
 	Shapes         int      `yaml:"shapes" default:"10000" min:"16" doc:"Statement plans kept in memory."`
 	DrainTimeout   Duration `yaml:"drain_timeout" default:"30s" doc:"After SIGTERM, how long running transactions may take to finish."`
 }

@@ -33,7 +33,7 @@ func (s *session) execDirect(st *rewrite.Statement) error {
 	if err := s.send(mysql.COM_QUERY, text); err != nil {
 		return err
 	}
-	return s.respond(st.Plan, w, false)
+	return s.respond(st, w, false)
 }
 
 // keepText keeps the buffer of a statement for the next one, unless it grew out of proportion.
@@ -45,11 +45,11 @@ func (s *session) keepText(text []byte) {
 }
 
 // respond passes the backend's response on, changed where the plan or the writer's warnings ask for it.
-func (s *session) respond(p *rewrite.Plan, w *writer, binary bool) error {
+func (s *session) respond(st *rewrite.Statement, w *writer, binary bool) error {
 	switch {
-	case p.Outputs != nil || p.Show != nil:
-		return s.passResult(p, binary)
-	case !p.Writes:
+	case st.Outputs != nil || st.Show != nil:
+		return s.passResult(st, w.params, binary)
+	case !st.Writes:
 		return s.relayResponse()
 	}
 	h, err := s.head()

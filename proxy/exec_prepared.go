@@ -147,7 +147,9 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 	}
 	// A server may always answer a request for a cursor with the rows themselves, which spares us COM_STMT_FETCH.
 	p.exec.Flags = 0
-	return true, s.sendExecution(p, s.newWriter(p.st))
+	w := s.newWriter(p.st)
+	w.params = p.exec.Params
+	return true, s.sendExecution(p, w)
 }
 
 // current brings the session's state up to date and plans the statement again when the schema has changed since.
@@ -204,7 +206,7 @@ func (s *session) sendExecution(p *prepared, w *writer) error {
 	if err := s.backend.WritePacket(p.exec.Append(nil)); err != nil {
 		return err
 	}
-	return s.respond(p.st.Plan, w, true)
+	return s.respond(p.st, w, true)
 }
 
 // executeWrite seals the parameters that are bound for protected columns and sends them as binary strings.

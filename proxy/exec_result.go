@@ -12,7 +12,7 @@ import (
 
 // passResult passes a result set on, row by row, changed as the plan says. A fault in the middle of it ends the client's
 // result set with an error; the rest of the backend's is dropped.
-func (s *session) passResult(p *rewrite.Plan, binary bool) error {
+func (s *session) passResult(st *rewrite.Statement, params []packet.Param, binary bool) error {
 	h, err := s.head()
 	switch {
 	case err != nil:
@@ -20,7 +20,8 @@ func (s *session) passResult(p *rewrite.Plan, binary bool) error {
 	case h.columns == 0:
 		return s.sendOK(h.ok)
 	}
-	t := s.transformer(p, binary)
+	t := s.transformer(st.Plan, binary)
+	t.seen = s.see(st, params)
 	if err := s.passColumns(t, h.columns); err != nil {
 		return s.endEarly(err)
 	}
@@ -34,6 +35,8 @@ type transformer struct {
 	column  func(dst []byte, i int, payload []byte) ([]byte, bool, error)
 	row     func(dst, payload []byte) ([]byte, error)
 	finish  func() // after the last row
+	set     *result.Set
+	seen    *rowSeen // remembers the row
 }
 
 func (s *session) transformer(p *rewrite.Plan, binary bool) transformer {
@@ -47,7 +50,7 @@ func (s *session) transformer(p *rewrite.Plan, binary bool) transformer {
 	}
 	o := s.newOpener()
 	set := result.New(s.planner.Schema(), p, s.env.Results, o)
-	t := transformer{columns: set.Columns(), visible: set.Visible(), column: set.Column, row: set.TextRow, finish: o.finish}
+	t := transformer{columns: set.Columns(), visible: set.Visible(), column: set.Column, row: set.TextRow, finish: o.finish, set: set}
 	if binary {
 		t.row = set.BinaryRow
 	}
@@ -142,6 +145,10 @@ func (s *session) passRows(t transformer) error {
 		}
 		s.row = row
 		s.rows++
+		if t.seen != nil {
+			t.seen.keep(t.set)
+			t.seen = nil // one row bears the key
+		}
 		if err := s.client.WritePacket(row); err != nil {
 			return err
 		}

@@ -233,42 +233,38 @@ type change struct {
 	stored   []byte // nil is NULL
 }
 
-// assign returns the literal to store for a value that the client sets. A value that is already there is kept byte for
-// byte, so that the server sees no change where there is none.
-func (w *writer) assign(c change, l rewrite.Literal) (lit []byte, kept bool, err error) {
+// assign returns what to store for a value that the client sets; nil is NULL. A value that is already there is kept byte
+// for byte, so that the server sees no change where there is none.
+func (w *writer) assign(c change, l rewrite.Literal) ([]byte, error) {
 	plain, null, err := w.normalize(c.table, c.column, c.row, l)
 	switch {
-	case err != nil:
-		return nil, false, err
-	case null:
-		return []byte("NULL"), c.stored == nil, nil
+	case err != nil || null:
+		return nil, err
 	case len(plain) == 0:
-		return []byte("''"), c.stored != nil && len(c.stored) == 0, nil
+		return []byte{}, nil
 	}
 	if len(c.stored) > 0 && sameOwner(c.from, c.to) {
 		old, err := w.s.open(c.table, c.column, c.from, c.stored)
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		if bytes.Equal(old, plain) {
-			return appendStored(nil, c.stored), true, nil
+			return c.stored, nil
 		}
 	}
-	sealed, err := w.sealFor(c.to, c.table, c.column, plain)
-	return appendStored(nil, sealed), false, err
+	return w.sealFor(c.to, c.table, c.column, plain)
 }
 
-// reseal returns the literal to store for a value whose row changes owner.
-func (w *writer) reseal(c change) (lit []byte, kept bool, err error) {
+// reseal returns what to store for a value whose row changes owner.
+func (w *writer) reseal(c change) ([]byte, error) {
 	if len(c.stored) == 0 || sameOwner(c.from, c.to) {
-		return appendStored(nil, c.stored), true, nil
+		return c.stored, nil
 	}
 	plain, err := w.s.open(c.table, c.column, c.from, c.stored)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	sealed, err := w.sealFor(c.to, c.table, c.column, plain)
-	return appendStored(nil, sealed), false, err
+	return w.sealFor(c.to, c.table, c.column, plain)
 }
 
 func sameOwner(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 
 	"phiproxy/crypto/envelope"
 	"phiproxy/proxy/packet"
@@ -29,6 +30,9 @@ func (s *session) execUpdate(st *rewrite.Statement) error {
 }
 
 func (s *session) guardedUpdate(st *rewrite.Statement, w *writer) (packet.OK, error) {
+	if ok, done, err := s.updateRemembered(st, w); done || err != nil {
+		return ok, err
+	}
 	own := s.autocommit() && !s.inTransaction()
 	for range guardTries {
 		rows, err := s.probe(st, !own)
@@ -109,21 +113,25 @@ type probed struct {
 func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, guard bool) (packet.OK, error) {
 	w.reset()
 	patches := make([]rewrite.RowPatch, 0, len(rows))
+	var last probed
 	for i, row := range rows {
-		p, err := s.patch(st, w, row, i)
+		p, after, err := s.patch(st, w, row, i)
 		if err != nil {
 			return packet.OK{}, err
 		}
 		if guard {
-			p.Guard = append([][]byte{row.owner}, row.stored...)
+			p.Guard = row.guard(st)
 		}
-		patches = append(patches, p)
+		patches, last = append(patches, p), after
 	}
 	text, err := st.UpdateText(nil, patches)
 	if err != nil {
 		return packet.OK{}, err
 	}
 	ok, err := s.sendText(text)
+	if len(rows) == 1 && err == nil {
+		s.rememberRow(st, last)
+	}
 	if len(rows) == 0 && s.flavor() == rewrite.MariaDB && len(ok.Info) == 0 {
 		ok.Info = []byte("Rows matched: 0  Changed: 0  Warnings: 0") // MariaDB leaves it out when it sees that WHERE is false
 	}
@@ -132,55 +140,44 @@ func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, gu
 
 func (s *session) flavor() rewrite.Flavor { return s.planner.Schema().Flavor }
 
-// patch decides what is stored in the protected columns of one row.
-func (s *session) patch(st *rewrite.Statement, w *writer, row probed, n int) (rewrite.RowPatch, error) {
-	p := rewrite.RowPatch{Key: row.key}
+// patch decides what is stored in the protected columns of one row, and returns the row as it will be.
+func (s *session) patch(st *rewrite.Statement, w *writer, row probed, n int) (p rewrite.RowPatch, after probed, err error) {
+	p.Key = row.key
 	table := st.Target()
 	owner, moved, err := w.newOwner(st, row.owner)
 	if err != nil {
-		return p, err
+		return p, row, err
 	}
-	sealed := row.allSealed()
-	changed := false
+	after = probed{key: row.key, owner: owner, stored: slices.Clone(row.stored)}
 	for _, wc := range st.WrittenColumns() {
-		c := change{table: table, column: wc.Column, row: n, from: row.owner, to: owner, stored: row.stored[table.ProtectedIndex(wc.Column)]}
-		var lit []byte
-		var kept bool
+		at := table.ProtectedIndex(wc.Column)
+		c := change{table: table, column: wc.Column, row: n, from: row.owner, to: owner, stored: row.stored[at]}
 		if wc.Assigned() {
-			lit, kept, err = w.assign(c, wc.Value)
+			after.stored[at], err = w.assign(c, wc.Value)
 		} else {
-			lit, kept, err = w.reseal(c)
+			after.stored[at], err = w.reseal(c)
 		}
 		if err != nil {
-			return p, err
+			return p, row, err
 		}
-		changed = changed || !kept
-		p.Set = append(p.Set, lit)
-		sealed[table.ProtectedIndex(wc.Column)] = !kept || isSealed(c.stored)
+		p.Set = append(p.Set, appendStored(nil, after.stored[at]))
 	}
-	p.SetFlag = (changed || moved) && allTrue(sealed)
-	return p, nil
+	p.SetFlag = (moved || !after.same(row)) && after.sealed()
+	return p, after, nil
 }
 
-func (r probed) allSealed() []bool {
-	out := make([]bool, len(r.stored))
-	for i, v := range r.stored {
-		out[i] = isSealed(v)
-	}
-	return out
+// same reports whether two rows hold the same values.
+func (r probed) same(other probed) bool {
+	return slices.EqualFunc(r.stored, other.stored, func(a, b []byte) bool { return (a == nil) == (b == nil) && bytes.Equal(a, b) })
+}
+
+// sealed reports whether no value of the row is plaintext.
+func (r probed) sealed() bool {
+	return !slices.ContainsFunc(r.stored, func(v []byte) bool { return !isSealed(v) })
 }
 
 // isSealed reports whether a stored value holds no plaintext: NULL, ” or an envelope.
 func isSealed(stored []byte) bool { return len(stored) == 0 || envelope.IsEnvelope(stored) }
-
-func allTrue(v []bool) bool {
-	for _, b := range v {
-		if !b {
-			return false
-		}
-	}
-	return true
-}
 
 // appendStored appends a stored value as SQL.
 func appendStored(dst, v []byte) []byte {

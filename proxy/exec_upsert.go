@@ -142,8 +142,11 @@ func (u *upsert) sealMet(dst []byte, c rewrite.Cell, row probed, owner []byte) (
 	if err := u.mayMove(c.Table, row.owner, to); err != nil {
 		return dst, err
 	}
-	lit, _, err := u.w.assign(change{table: c.Table, column: c.Column, row: max(c.Row, 0), from: row.owner, to: to, stored: stored}, c.Value)
-	return append(dst, lit...), err
+	now, err := u.w.assign(change{table: c.Table, column: c.Column, row: max(c.Row, 0), from: row.owner, to: to, stored: stored}, c.Value)
+	if err != nil {
+		return dst, err
+	}
+	return appendStored(dst, now), nil
 }
 
 // note remembers a value as it is sent.

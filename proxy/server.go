@@ -70,6 +70,7 @@ type Limits struct {
 	MaxStatement   int           // 64 MiB, bytes of a statement that names a protected table
 	MaxLookupBytes int           // 64 MiB, bytes that the proxy reads into memory for one statement
 	LookupRows     int           // 10,000, rows that one UPDATE of protected columns may change
+	RememberedRows int           // 65,536, rows whose sealed values are kept in memory; negative for none
 }
 
 func (l Limits) withDefaults() Limits {
@@ -78,6 +79,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.MaxStatement, 64<<20)
 	setDefault(&l.MaxLookupBytes, 64<<20)
 	setDefault(&l.LookupRows, 10_000)
+	setDefault(&l.RememberedRows, 65_536)
 	return l
 }
 
@@ -103,6 +105,7 @@ type Server struct {
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
+	rows      *rowMemory
 	open      int           // connections, refused ones excepted
 	idle      chan struct{} // closed when draining and no session is left
 }
@@ -122,6 +125,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:       cfg,
 		key:       sync.OnceValues(newPasswordKey),
 		hangups:   watcher,
+		rows:      newRowMemory(cfg.Limits.RememberedRows),
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),
 		idle:      make(chan struct{}),

@@ -44,10 +44,15 @@ type Plan struct {
 	Writes  bool // INSERT, REPLACE, UPDATE
 	// Shape is what may be shown of the statement.
 	Shape *Shape
+	// Row is set for a SELECT that shows a whole row which it names by its primary key.
+	Row *RowOutputs
 
 	write   *writePlan  // set when values are written to protected columns; see write.go
 	edits   []edit      // fixed text put in or taken out by token index, see edit.go
 	wrapped []boundWrap // outputs whose literals each text has its own of
+
+	point      int    // token of the primary key's value, see Point; 0 without one
+	pointTable *Table // whose key it is
 }
 
 // Output is one column of a result set.
@@ -139,13 +144,13 @@ type Probe struct {
 
 // RowPatch is one row that an UPDATE changes.
 type RowPatch struct {
-	Key [][]byte // the primary key values as the probe returned them
+	Key [][]byte // the primary key values as the probe returned them; nil with a guard where Point names the row
 	// Set holds, for each protected column that the UPDATE writes (WrittenColumns), the SQL literal to store.
 	Set [][]byte
 	// SetFlag stores 1 in the flag column; otherwise the flag keeps its value.
 	SetFlag bool
 	// Guard, when not nil, makes the UPDATE match the row only while it still is what the probe saw: it holds the
-	// probed owner and then every protected column's stored bytes (nil: NULL), in the order of the probe's columns. The
+	// probed owner and then the stored bytes (nil: NULL) of every column that the UPDATE writes (WrittenColumns). The
 	// restriction becomes `pk = .. AND owner <=> x'..' AND patient_first <=> x'..' ...`. Used in autocommit mode for a
 	// single row: no transaction is needed around it, the UPDATE stays the session's last statement (ROW_COUNT(), SHOW
 	// WARNINGS), and "Rows matched: 0" tells that somebody else was faster, so that the probe is repeated.

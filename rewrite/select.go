@@ -30,7 +30,11 @@ func (u *unit) planSelect() (*Plan, *fault.Error) {
 	if into && b.has(flagged) {
 		return nil, fault.Flag.With("INTO @variable")
 	}
-	return r.finish(b, "")
+	p, err := r.finish(b, "")
+	if err == nil {
+		p.rememberable(u)
+	}
+	return p, err
 }
 
 // planWith plans a statement behind a WITH clause.

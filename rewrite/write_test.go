@@ -95,7 +95,9 @@ func TestUpdateText(t *testing.T) {
 	one := RowPatch{Key: [][]byte{[]byte("c1")}, Set: [][]byte{[]byte("x'F8'")}, SetFlag: true}
 	two := RowPatch{Key: [][]byte{[]byte("c2")}, Set: [][]byte{[]byte("x'F9'")}}
 	guarded := one
-	guarded.Guard = [][]byte{[]byte("u1"), nil, []byte("A"), {}, nil}
+	guarded.Guard = [][]byte{[]byte("u1"), nil}
+	named := guarded
+	named.Key, named.Guard = nil, [][]byte{[]byte("u1"), {}}
 	const head = "UPDATE cases c SET c.patient_first="
 	const mid = ", case_status = 2, phi_encrypted=`c`.`phi_encrypted`"
 	const where = " WHERE (c.case_id='c1' AND (phi_encrypted*0) = 0) AND "
@@ -106,8 +108,9 @@ func TestUpdateText(t *testing.T) {
 		{nil, head + "`c`.`patient_first`" + mid + where + "FALSE ORDER BY case_id LIMIT 2"},
 		{[]RowPatch{one}, head + "x'F8'" + mid + ", `c`.`phi_encrypted` = 1" + where + "(`c`.`case_id` = x'6331') ORDER BY case_id LIMIT 2"},
 		{[]RowPatch{guarded}, head + "x'F8'" + mid + ", `c`.`phi_encrypted` = 1" + where +
-			"(`c`.`case_id` = x'6331' AND `c`.`user_id` <=> x'7531' AND `c`.`patient_first` <=> NULL AND `c`.`patient_last` <=> x'41'" +
-			" AND `c`.`ins_provider` <=> '' AND `c`.`patient_dob` <=> NULL) ORDER BY case_id LIMIT 2"},
+			"(`c`.`case_id` = x'6331' AND CAST(`c`.`user_id` AS BINARY) <=> x'7531' AND `c`.`patient_first` <=> NULL) ORDER BY case_id LIMIT 2"},
+		{[]RowPatch{named}, head + "x'F8'" + mid + ", `c`.`phi_encrypted` = 1" + where +
+			"(CAST(`c`.`user_id` AS BINARY) <=> x'7531' AND `c`.`patient_first` <=> '') ORDER BY case_id LIMIT 2"},
 		{[]RowPatch{one, two}, head + "CASE WHEN `c`.`case_id` = x'6331' THEN x'F8' WHEN `c`.`case_id` = x'6332' THEN x'F9' END" + mid +
 			", `c`.`phi_encrypted` = CASE WHEN `c`.`case_id` = x'6331' THEN 1 ELSE `c`.`phi_encrypted` END" + where +
 			"(`c`.`case_id` = x'6331' OR `c`.`case_id` = x'6332') ORDER BY case_id LIMIT 2"},

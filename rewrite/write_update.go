@@ -174,6 +174,7 @@ func (up *updating) lookup() (*Plan, *fault.Error) {
 		return nil, err
 	}
 	p := &Plan{Verdict: Lookup, Writes: true, write: up.w, edits: up.r.edits, Why: "the rows and their owners are read first; values are sealed for each row's owner, and those that stay the same keep their bytes"}
+	p.point, p.pointTable = up.u.findPoint(up.w.table, up.w.update.where), up.w.table
 	for _, wc := range (&Statement{Plan: p, SQL: up.u.sql, Tokens: up.u.toks}).WrittenColumns() {
 		p.Touches = append(p.Touches, Touch{Table: up.w.table, Column: wc.Column, Write: true})
 	}
@@ -372,19 +373,27 @@ func (s *Statement) setFlag(dst []byte, rows []RowPatch) []byte {
 // keyMatch appends the condition that a row has the key.
 func (s *Statement) keyMatch(dst []byte, key [][]byte) []byte {
 	t := s.write.table
+	if key == nil {
+		return dst // the client's condition names it
+	}
 	for i, c := range t.PrimaryKey {
 		if i > 0 {
 			dst = append(dst, " AND "...)
 		}
 		dst = append(append(dst, s.write.update.column(t, c)...), " = "...)
-		dst = appendKey(dst, t.Columns[c].Type, key[i])
+		dst = t.Columns[c].appendKey(dst, key[i])
 	}
 	return dst
 }
 
-func appendKey(dst []byte, typ string, v []byte) []byte {
-	if isInteger(typ) {
+// appendKey appends a value as the column holds it. Text gets its character set in front: against a byte string MySQL
+// compares wrongly where the same column is compared with another literal, too ('KEPT' in the client's condition for 'kept').
+func (c *Column) appendKey(dst, v []byte) []byte {
+	if isInteger(c.Type) {
 		return append(dst, v...)
+	}
+	if cs, _, text := strings.Cut(c.Collation, "_"); text {
+		dst = append(append(append(dst, '_'), cs...), ' ')
 	}
 	return appendHex(dst, v)
 }
@@ -424,23 +433,30 @@ func (s *Statement) rowMatch(dst []byte, rows []RowPatch) []byte {
 			dst = append(dst, " OR "...)
 		}
 		dst = s.keyMatch(dst, r.Key)
-		dst = s.guard(dst, r.Guard)
+		dst = s.guard(dst, r.Guard, r.Key != nil)
 	}
 	return append(dst, ')')
 }
 
-func (s *Statement) guard(dst []byte, values [][]byte) []byte {
+// guard appends the conditions that a row still is as it was seen; and tells that another one stands before them.
+func (s *Statement) guard(dst []byte, values [][]byte, and bool) []byte {
 	if values == nil {
 		return dst
 	}
 	t := s.write.table
-	for i, c := range append([]int{t.Owner}, t.ProtectedColumns()...) {
-		dst = append(append(append(dst, " AND "...), s.write.update.column(t, c)...), " <=> "...)
-		if c == t.Owner && values[i] != nil {
-			dst = appendKey(dst, t.Columns[c].Type, values[i])
-		} else {
-			dst = appendHex(dst, values[i])
+	columns := []int{t.Owner}
+	for _, w := range s.WrittenColumns() {
+		columns = append(columns, w.Column)
+	}
+	for i, c := range columns {
+		if and || i > 0 {
+			dst = append(dst, " AND "...)
 		}
+		name := s.write.update.column(t, c)
+		if c == t.Owner {
+			name = "CAST(" + name + " AS BINARY)" // its collation may take another owner for this one
+		}
+		dst = appendHex(append(append(dst, name...), " <=> "...), values[i])
 	}
 	return dst
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"database/sql"
@@ -135,6 +136,7 @@ func proxyLimits(l config.Limits) proxy.Limits {
 		MaxStatement:   int(l.MaxStatement),
 		MaxLookupBytes: int(l.LookupBytes),
 		LookupRows:     l.LookupRows,
+		RememberedRows: cmp.Or(l.RememberedRows, -1),
 	}
 }
 

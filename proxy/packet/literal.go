@@ -91,6 +91,15 @@ func AppendBinaryLiteral(dst, value []byte) []byte {
 	return append(hex.AppendEncode(dst, value), '\'')
 }
 
+// Text reports whether the parameter is a character string.
+func (p Param) Text() bool {
+	switch p.Type {
+	case mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING:
+		return true
+	}
+	return false
+}
+
 // Int reads an integer parameter. For an unsigned one the value is that of the bits.
 func (p Param) Int() (n int64, ok bool) {
 	switch v := p.Value; {

@@ -38,6 +38,9 @@ func New(schema *rewrite.Schema, p *rewrite.Plan, cs logical.Charset, o Opener) 
 	return &Set{schema: schema, outputs: p.Outputs, charset: cs, opener: o, types: make([]byte, n), values: make([][]byte, n), raw: make([][]byte, n)}
 }
 
+// Stored is what the backend sent as output i of the row that was transformed last; nil is NULL.
+func (s *Set) Stored(i int) []byte { return s.values[i] }
+
 // Columns is the number of columns that the backend must send.
 func (s *Set) Columns() int { return len(s.outputs) }
 
