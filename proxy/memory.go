@@ -113,6 +113,7 @@ func (s *session) updateRemembered(st *rewrite.Statement, w *writer) (ok packet.
 	if ok.AffectedRows == 0 && !bytes.HasPrefix(ok.Info, []byte("Rows matched: 1 ")) {
 		return ok, false, nil
 	}
+	s.found([]probed{row})
 	s.srv.rows.remember(st.Target(), key, next.owner, next.stored)
 	return ok, true, nil
 }
