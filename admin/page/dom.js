@@ -59,7 +59,7 @@ function tableRow(columns, row) {
 }
 
 function emptyRow(columns, text) {
-  return el('tr', {}, el('td', {class: 'empty', colspan: columns.length}, text));
+  return el('tr', {}, el('td', {class: 'empty', colspan: columns.length}, el('span', {}, text)));
 }
 
 function focusInside(node) {
@@ -70,15 +70,19 @@ export const number = (n) => (n === null || n === undefined ? '–' : Number(n).
 
 export const count = (n, noun) => `${number(n)} ${n === 1 ? noun : `${noun}s`}`;
 
+// isTime leaves out what stands for no time: null, and Go's zero time.
+const isTime = (text) => Boolean(text) && !text.startsWith('0001-');
+
 // time writes an instant in UTC, which a time without a zone is already.
 export function time(text) {
-  if (!text) return '–';
+  if (!isTime(text)) return '–';
   const iso = /(Z|[+-]\d\d:\d\d)$/.test(text) ? new Date(text).toISOString() : text;
   return iso.slice(0, 19).replace('T', ' ');
 }
 
 // ago writes how long ago an instant was, coarsely.
 export function ago(text) {
+  if (!isTime(text)) return '–';
   const seconds = Math.max(0, (Date.now() - Date.parse(text)) / 1000);
   for (const [unit, size] of [['d', 86400], ['h', 3600], ['min', 60]]) {
     if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;

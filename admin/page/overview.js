@@ -37,7 +37,7 @@ function kms(k) {
     ['Provider', k.provider],
     ['Master key', k.master_key || '–', 'code'],
     ['State', kmsState(k), k.last_error ? 'bad' : 'good'],
-    ['For', k.since ? ago(k.since) : '–'],
+    ['For', ago(k.since)],
     ['Calls', number(k.calls)],
     ['Errors', number(k.errors)],
     ['Last call', k.last_call ? `${ago(k.last_call)} ago` : 'none yet'],

@@ -13,7 +13,7 @@ export function show(answer) {
 const columns = [
   {title: 'Session', kind: 'number', cell: (s) => String(s.id)},
   {title: 'User', kind: 'code', cell: (s) => s.user},
-  {title: 'Application user', kind: 'code', cell: (s) => s.application || '–'},
+  {title: 'App user', kind: 'code', cell: (s) => s.application || '–'},
   {title: 'Client', kind: 'code', cell: (s) => s.client},
   {title: 'TLS', cell: (s) => (s.tls ? [s.tls, s.tls_subject].filter(Boolean).join(', ') : chip('none', 'warn'))},
   {title: 'Database', kind: 'code', cell: (s) => s.database || '–'},

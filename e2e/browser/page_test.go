@@ -43,6 +43,7 @@ func TestOperatorsPage(t *testing.T) {
 		{"viewer", v.viewer},
 		{"log out", v.logOut},
 		{"policy", v.policy},
+		{"no answer", v.noAnswer},
 	} {
 		if !t.Run(part.name, part.run) {
 			v.tab.shoot(t, v.pictures, "failed")
@@ -244,7 +245,7 @@ func (v *visit) accessible(t *testing.T) {
 	v.tab.do(t, chromedp.Evaluate[chromedp.Void]("document.activeElement.blur(), scrollTo(0, 0)"), chromedp.KeyEvent(kb.Tab))
 	v.tab.wait(t, "document.activeElement !== document.body && getComputedStyle(document.activeElement).outlineStyle === 'solid'")
 	for _, scheme := range []string{"light", "dark"} {
-		v.tab.setLook(t, look{"", 1280, 800, scheme})
+		v.tab.setLook(t, look{"", 1280, 800, scheme, false})
 		if poor := ask[[]string](t, v.tab, contrast); len(poor) > 0 {
 			t.Errorf("%s: too little contrast: %q", scheme, poor)
 		}
@@ -267,7 +268,9 @@ const contrast = `(() => {
 	});
 })()`
 
-var looks = []look{{"desktop-light", 1280, 800, "light"}, {"desktop-dark", 1280, 800, "dark"}, {"phone", 360, 740, "light"}, {"narrow", 320, 640, "dark"}}
+var looks = []look{
+	{"desktop-light", 1280, 800, "light", true}, {"desktop-dark", 1280, 800, "dark", true}, {"phone", 360, 740, "light", true}, {"narrow", 320, 640, "dark", false},
+}
 
 // looks takes pictures of every view, none of which may be wider than the screen.
 func (v *visit) looks(t *testing.T) {
@@ -279,7 +282,9 @@ func (v *visit) looks(t *testing.T) {
 			if wide := ask[int](t, v.tab, "document.documentElement.scrollWidth - innerWidth"); wide > 0 {
 				t.Errorf("%s on %s is %d pixels too wide", view, l.name, wide)
 			}
-			v.tab.shoot(t, v.pictures, view+"-"+l.name)
+			if l.pictures {
+				v.tab.shoot(t, v.pictures, view+"-"+l.name)
+			}
 		}
 	}
 	v.tab.setLook(t, looks[0])
@@ -344,4 +349,18 @@ func (v *visit) policy(t *testing.T) {
 		t.Errorf("the console said %q of an inline script", problems)
 	}
 	v.tab.forget()
+}
+
+// noAnswer is what a proxy looks like that has ended.
+func (v *visit) noAnswer(t *testing.T) {
+	v.login(t, config.RoleViewer)
+	v.tab.sees(t, "#updated", "Updated")
+	if err := v.proxy.Process.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	v.tab.do(t, click("#refresh"))
+	v.tab.sees(t, "#problem", "phiproxy does not answer. Check that it runs")
+	v.tab.sees(t, "#ready", "No answer")
+	v.tab.sees(t, "#tables", "surgicase.cases")
+	v.tab.shoot(t, v.pictures, "no-answer")
 }

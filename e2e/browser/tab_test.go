@@ -134,6 +134,7 @@ func quote(s string) string {
 var expected = []struct{ url, status string }{
 	{"/admin/status", "status of 401"},
 	{"/admin/encryption/generate-key", "status of 404"},
+	{"/admin/", "ERR_CONNECTION_REFUSED"},
 }
 
 func isExpected(m chromedp.ConsoleMessage) bool {
@@ -157,11 +158,12 @@ func (b *tab) problems() (texts []string) {
 	return texts
 }
 
-// look is how a screenshot is taken.
+// look is a screen.
 type look struct {
 	name          string
 	width, height int64
 	scheme        string // light or dark
+	pictures      bool
 }
 
 func (b *tab) setLook(t *testing.T, l look) {
