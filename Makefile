@@ -51,13 +51,14 @@ noskip:
 race: ## all tests under the race detector (needs a C compiler)
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 
-fuzz: ## every fuzz target for FUZZTIME (30s)
+fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each server
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomReads$$' ./e2e -reads 10000 -reads-seed 3
 
 vuln: ## known vulnerabilities in what the binaries call (needs the network)
 	$(GO) tool govulncheck ./...

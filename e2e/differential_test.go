@@ -341,16 +341,7 @@ func (a answer) err() *client.ServerError {
 // newPair makes the two databases with the same data: the plaintext one directly, the other through the proxy.
 func newPair(t *testing.T, s *servers.Server, name string) *pair {
 	t.Helper()
-	plain, sealed := name+"_plain", name+"_crypt" // of equal length, since names stand in packets
-	plainServer := plainServerOf(t, s)
-	if err := harness.CreateDatabase(plainServer, plain); err != nil {
-		t.Fatal(err)
-	}
-	proxy := startProxy(t, harness.Options{Server: s, Database: sealed})
-	p := &pair{
-		kind: s.Kind, plainServer: plainServer, proxy: proxy, gaps: map[string]bool{},
-		plain: side{conn: direct(t, plainServer, plain), database: plain}, sealed: side{conn: app(t, proxy), database: sealed},
-	}
+	p := newEmptyPair(t, s, name)
 	p.load(t, s, "--users", "5", "--cases", "12")
 	return p
 }

@@ -9,6 +9,7 @@
 //	packets_test.go        sizes, slices and garbage
 //	faults_test.go         servers, connections, values and the program itself break
 //	kms_test.go            the key service breaks
+//	reads_test.go          random SELECT statements of every form, in clear and through phiproxy
 //	races_test.go          another session is faster than an upsert
 //	values_test.go         what the servers do with values: records and checks the files that rewrite/logical is tested with
 //	literal_test.go        parameters written as literals mean the same

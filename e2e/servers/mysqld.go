@@ -47,7 +47,7 @@ func (s *Server) initialize() error {
 	}
 	cmd := exec.Command(mysqldPath(s.Kind), append(s.common(), "--initialize-insecure")...)
 	if s.Kind == MariaDB {
-		cmd = exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+s.DataDir(), "--skip-test-db",
+		cmd = exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+s.DataDir(), "--tmpdir="+s.Dir, "--skip-test-db",
 			"--auth-root-authentication-method=normal")
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {

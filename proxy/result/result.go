@@ -91,9 +91,12 @@ func stored(typ byte) bool {
 	return false
 }
 
-// unplanned reports that the server says a column comes from a protected one although the plan does not know of it.
+// unplanned reports that the server says a column comes from a protected one although the plan does not know of it. Of a
+// derived table that is not merged the servers give the names that its columns have there, so that an ordinary column under a
+// protected one's name is told from it by its type.
 func (s *Set) unplanned(c *packet.Column) bool {
-	if len(c.OrgTable) == 0 {
+	const binaryCollation = 63
+	if len(c.OrgTable) == 0 || !stored(c.Type) || c.Charset != binaryCollation {
 		return false
 	}
 	t := s.schema.Tables[s.schema.Key(string(c.Schema), string(c.OrgTable))]
