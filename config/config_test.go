@@ -205,3 +205,30 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestMoments(t *testing.T) {
+	for text, want := range map[string]string{
+		"2027-06-30": "2027-07-01T00:00:00Z", "2027-06-30T12:00:00Z": "2027-06-30T12:00:00Z", "2027-06-30T12:00:00+02:00": "2027-06-30T10:00:00Z",
+	} {
+		if got, err := parseMoment(text); err != nil || got.String() != want {
+			t.Errorf("%s: %s %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "soon", "2027-02-30", "2027-06-30 12:00:00", "90d"} {
+		if got, err := parseMoment(text); err == nil {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+	if !Moment(0).Time().IsZero() {
+		t.Error("no moment is a moment")
+	}
+}
+
+func TestListsOfSectionsHaveNoVariables(t *testing.T) {
+	for _, name := range []string{"PHIPROXY_ADMIN_TOKENS", "PHIPROXY_ADMIN_TOKENS[0]_SHA256", "PHIPROXY_TABLES"} {
+		_, err := Parse("x.yaml", []byte(minimal), []string{name + "=x"})
+		if err == nil || !strings.Contains(err.Error(), "no such setting") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
