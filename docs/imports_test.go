@@ -21,13 +21,15 @@ var mayImport = map[string]string{
 	"embedded":         "",
 	"rewrite":          "config",
 	"keys":             "crypto config",
-	"proxy":            "rewrite keys crypto audit",
+	"proxy/packet":     "",
+	"proxy":            "rewrite keys crypto audit proxy/packet scratch",
+	"scratch":          "rewrite embedded proxy/packet",
 	"admin":            "keys crypto config rewrite audit docs",
 	"migrate":          "keys crypto config rewrite",
 	"docs":             "config rewrite",
 	"cmd/kms-emulator": "keys",
-	"cmd/phiproxy":     "crypto config embedded rewrite keys proxy admin migrate audit",
-	"e2e":              "crypto config embedded rewrite keys proxy admin migrate audit",
+	"cmd/phiproxy":     "crypto config embedded rewrite keys proxy proxy/packet admin migrate audit scratch",
+	"e2e":              "crypto config embedded rewrite keys proxy proxy/packet admin migrate audit scratch",
 }
 
 const module = "phiproxy/"

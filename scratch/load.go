@@ -1,0 +1,397 @@
+package scratch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
+)
+
+// WorkTable is a table to be made in a session.
+type WorkTable struct {
+	// Name is how the statement calls it. A name that always means the same columns lets sessions keep the table: making
+	// one costs more than loading a few rows.
+	Name    string
+	Columns []WorkColumn
+	Keys    [][]int // indexes into Columns, each an index that joins may use
+	// Schema and Table are what error messages call it; "" when it stands for no table of the client's.
+	Schema, Table string
+}
+
+// WorkColumn is a column of a work table.
+type WorkColumn struct {
+	Name    string
+	Type    string // as in CREATE TABLE: "varchar(250) CHARACTER SET latin1 COLLATE latin1_bin", "int unsigned"
+	NotNull bool
+	// UTF8 says that values are given in UTF-8 although the column has another character set. JSON is always UTF-8.
+	UTF8   bool
+	Origin *Origin // nil: metadata stays that of the work table
+}
+
+// Rows to load: the values of each row in the order of the columns, as the text protocol shows them (with an sql_mode
+// without PAD_CHAR_TO_FULL_LENGTH, TIMESTAMP in UTC, FLOAT with all its digits), in the column's character set; BIT,
+// BINARY and BLOB as bytes. nil is NULL. A row is not kept.
+type RowSource = iter.Seq2[[][]byte, error]
+
+// Load makes a work table and fills it. It may be called again with another table, before or after a query.
+func (s *Session) Load(ctx context.Context, t WorkTable, rows RowSource) error {
+	began := time.Now()
+	end := s.guard(ctx)
+	err := s.unapply()
+	if err == nil {
+		err = s.create(t.Name, t.definition())
+	}
+	if err == nil {
+		o := origin{schema: t.Schema, table: t.Table, columns: make(map[string]Origin)}
+		for _, c := range t.Columns {
+			if c.Origin != nil {
+				o.columns[c.Name] = *c.Origin
+			}
+		}
+		s.origins[t.Name] = o
+		err = s.fill(t.Name, t.Columns, rows)
+	}
+	s.engine.metrics.phase("load", began)
+	return end(err)
+}
+
+func (t *WorkTable) definition() string {
+	var b strings.Builder
+	for i, c := range t.Columns {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s %s", quoteName(c.Name), c.Type)
+		if c.NotNull {
+			b.WriteString(" NOT NULL")
+		} else {
+			b.WriteString(" NULL")
+		}
+	}
+	for _, key := range t.Keys {
+		parts := make([]string, len(key))
+		for i, column := range key {
+			parts[i] = quoteName(t.Columns[column].Name) + keyPrefix(t.Columns[column].Type)
+		}
+		fmt.Fprintf(&b, ", KEY (%s)", strings.Join(parts, ", "))
+	}
+	return "(" + b.String() + ") ENGINE=MyISAM"
+}
+
+// keyPrefix keeps keys of texts below MyISAM's 1,000 bytes. A shorter text than the prefix gets an error, so types that
+// are short are indexed whole.
+func keyPrefix(typ string) string {
+	const characters = 50
+	name, rest, _ := strings.Cut(typ, "(")
+	length := 0
+	for _, digit := range rest {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		length = length*10 + int(digit-'0')
+	}
+	switch name = strings.ToLower(name); {
+	case strings.Contains(name, "text"), strings.Contains(name, "blob"), strings.Contains(name, "char") && length > characters,
+		strings.Contains(name, "binary") && length > characters:
+		return fmt.Sprintf("(%d)", characters)
+	}
+	return ""
+}
+
+// create makes a work table unless the slot has it, empty, already.
+func (s *Session) create(name, definition string) error {
+	if s.used[name] {
+		return fail(Protocol, errors.New("a work table was loaded twice"))
+	}
+	had, ok := s.slot.tables[name]
+	if ok && had == definition {
+		s.used[name] = true
+		return nil
+	}
+	if ok || len(s.slot.tables) >= keptTables {
+		if err := s.slot.discard(name, ok); err != nil {
+			return err
+		}
+	}
+	if _, err := s.slot.conn.exec("CREATE TABLE " + quoteName(name) + " " + definition); err != nil {
+		return fail(Unfit, err)
+	}
+	s.slot.tables[name], s.used[name] = definition, true
+	return nil
+}
+
+// keptTables is how many empty work tables a slot keeps.
+const keptTables = 256
+
+// discard drops the table of that name, or when there is none, some table that is not in use.
+func (sl *slot) discard(name string, exists bool) error {
+	if !exists {
+		for other := range sl.tables { // any: maps are walked at random
+			name = other
+			break
+		}
+	}
+	if _, err := sl.conn.exec("DROP TABLE IF EXISTS " + quoteName(name)); err != nil {
+		return fail(Lost, err)
+	}
+	delete(sl.tables, name)
+	return nil
+}
+
+// fewRows is how many rows are written by INSERT. It costs one round trip where LOAD DATA takes two, but more for each row.
+const fewRows = 100
+
+// fill puts rows into an empty table.
+func (s *Session) fill(table string, columns []WorkColumn, rows RowSource) error {
+	if rows == nil {
+		return nil
+	}
+	next, stop := iter.Pull2(rows)
+	defer stop()
+	l := loader{session: s, columns: columns, table: table, next: next}
+	insert := s.slot.server.flavor == rewrite.Embedded
+	for {
+		more, err := l.insert()
+		if err != nil || !more {
+			return err
+		}
+		if !insert {
+			return l.stream()
+		}
+	}
+}
+
+// loader writes the rows of one table.
+type loader struct {
+	session *Session
+	columns []WorkColumn
+	table   string
+	next    func() ([][]byte, error, bool)
+}
+
+// row gives the next row, nil after the last one, and keeps the limits.
+func (l *loader) row() ([][]byte, error) {
+	row, err, ok := l.next()
+	if err != nil || !ok {
+		return nil, err
+	}
+	if len(row) != len(l.columns) {
+		return nil, fail(Unfit, errors.New("a row has another number of values than its table has columns"))
+	}
+	size := int64(0)
+	for _, v := range row {
+		size += int64(len(v))
+	}
+	return row, l.session.hold(1, size)
+}
+
+// hold counts rows against the limits.
+func (s *Session) hold(rows int, bytes int64) error {
+	e := s.engine
+	switch {
+	case s.rows+rows > e.limits.Rows:
+		return fail(TooManyRows, nil)
+	case s.bytes+bytes > e.limits.Bytes:
+		return fail(TooManyBytes, nil)
+	}
+	total := e.held.Add(bytes)
+	if s.rows, s.bytes = s.rows+rows, s.bytes+bytes; total > e.limits.TotalBytes {
+		return fail(Full, nil)
+	}
+	e.metrics.held.Set(float64(total))
+	e.metrics.rows.Add(float64(rows))
+	e.metrics.bytes.Add(float64(bytes))
+	return nil
+}
+
+// insert writes the next rows by one INSERT and reports whether there may be more.
+func (l *loader) insert() (more bool, err error) {
+	c := l.session.slot.conn
+	c.begin(mysql.COM_QUERY)
+	c.out = append(append(append(c.out, "INSERT INTO "...), quoteName(l.table)...), " ("...)
+	for i, column := range l.columns {
+		c.out = append(append(c.out, ", "[:min(2, 2*i)]...), quoteName(column.Name)...)
+	}
+	c.out = append(c.out, ") VALUES "...)
+	n := 0
+	for ; n < fewRows && len(c.out) < keptBuffer; n++ {
+		row, err := l.row()
+		if err != nil {
+			return false, err
+		}
+		if row == nil {
+			break
+		}
+		c.out = appendTuple(c.out, row, l.columns, n > 0)
+		more = n+1 == fewRows || len(c.out) >= keptBuffer
+	}
+	if n == 0 {
+		return false, nil
+	}
+	if err := c.flush(); err != nil {
+		return false, err
+	}
+	ok, err := c.readOK()
+	return more, l.stored(ok, err, n)
+}
+
+// stored checks that rows went in as they are.
+func (l *loader) stored(ok packet.OK, err error, n int) error {
+	switch {
+	case broken(err):
+		return err
+	case err != nil:
+		return fail(Unfit, err) // an error of ours, not of the client's statement
+	case ok.AffectedRows != uint64(n) || ok.Warnings > 0:
+		return fail(Unfit, errors.New("the server changed or dropped rows"))
+	}
+	return nil
+}
+
+func appendTuple(dst []byte, row [][]byte, columns []WorkColumn, comma bool) []byte {
+	if comma {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, '(')
+	for i, v := range row {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		switch {
+		case v == nil:
+			dst = append(dst, "NULL"...)
+			continue
+		case columns[i].utf8():
+			dst = append(dst, "_utf8mb4'"...)
+		default:
+			dst = append(dst, "_binary'"...)
+		}
+		dst = append(appendEscaped(dst, v), '\'')
+	}
+	return append(dst, ')')
+}
+
+func (c *WorkColumn) utf8() bool {
+	return c.UTF8 || len(c.Type) >= 4 && strings.EqualFold(c.Type[:4], "json")
+}
+
+// appendEscaped escapes for both a string literal and LOAD DATA.
+func appendEscaped(dst, v []byte) []byte {
+	for _, b := range v {
+		switch b {
+		case 0:
+			dst = append(dst, '\\', '0')
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case 0x1a:
+			dst = append(dst, '\\', 'Z')
+		case '\\', '\'':
+			dst = append(dst, '\\', b)
+		default:
+			dst = append(dst, b)
+		}
+	}
+	return dst
+}
+
+// stream writes the remaining rows by LOAD DATA LOCAL, from memory.
+func (l *loader) stream() error {
+	c := l.session.slot.conn
+	if err := c.send(mysql.COM_QUERY, []byte(l.loadStatement())); err != nil {
+		return err
+	}
+	b, err := c.read()
+	switch {
+	case err != nil:
+		return err
+	case packet.IsErr(b):
+		return fail(Unfit, serverError(b))
+	case !packet.IsLocalInfile(b):
+		return fail(Protocol, nil)
+	}
+	n, err := l.send()
+	if sent := c.WritePacket(make([]byte, 4)); sent != nil { // an empty packet ends the file
+		return fail(Lost, sent)
+	}
+	ok, answer := c.readOK()
+	if err != nil {
+		return errors.Join(err, answer)
+	}
+	return l.stored(ok, answer, n)
+}
+
+// streamBuffer is the size of the packets that LOAD DATA gets.
+const streamBuffer = 256 << 10
+
+// send writes the file, and returns how many rows it has.
+func (l *loader) send() (n int, err error) {
+	c := l.session.slot.conn
+	buf := make([]byte, 4, streamBuffer+streamBuffer/4)
+	for {
+		row, err := l.row()
+		if err != nil {
+			return n, err
+		}
+		if row != nil {
+			buf = appendLine(buf, row)
+			n++
+		}
+		if len(buf) < streamBuffer && row != nil {
+			continue
+		}
+		if len(buf) > 4 {
+			if err := c.WritePacket(buf); err != nil {
+				return n, fail(Lost, err)
+			}
+		}
+		if row == nil {
+			return n, nil
+		}
+		buf = buf[:4]
+	}
+}
+
+func appendLine(dst []byte, row [][]byte) []byte {
+	for i, v := range row {
+		if i > 0 {
+			dst = append(dst, '\t')
+		}
+		if v == nil {
+			dst = append(dst, `\N`...)
+		} else {
+			dst = appendEscaped(dst, v)
+		}
+	}
+	return append(dst, '\n')
+}
+
+// loadStatement reads every value as bytes; those that are UTF-8 pass through a variable, so that they are converted.
+func (l *loader) loadStatement() string {
+	var list, convert []string
+	for i, c := range l.columns {
+		if !c.utf8() {
+			list = append(list, quoteName(c.Name))
+			continue
+		}
+		variable := fmt.Sprintf("@phiproxy%d", i)
+		list = append(list, variable)
+		convert = append(convert, quoteName(c.Name)+"=CONVERT("+variable+" USING utf8mb4)")
+	}
+	sql := "LOAD DATA LOCAL INFILE 'rows' INTO TABLE " + quoteName(l.table) +
+		` CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (` + strings.Join(list, ",") + ")"
+	if len(convert) > 0 {
+		sql += " SET " + strings.Join(convert, ",")
+	}
+	return sql
+}

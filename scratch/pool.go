@@ -1,0 +1,254 @@
+package scratch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"go.uber.org/zap"
+
+	"phiproxy/rewrite"
+)
+
+// pool holds the slots. A slot that was used lately is preferred: its connection and its tables are there already.
+type pool struct {
+	engine     *Engine
+	warm, cold chan *slot
+	cleaning   sync.WaitGroup
+}
+
+// slot is a place for one session: an account that sees its own database, that database, and a connection.
+type slot struct {
+	number  int
+	server  *server
+	born    uint64 // state.born when it was set up; 0 before
+	account account
+	conn    *conn             // nil when there is none
+	tables  map[string]string // work table -> its definition; all of them are empty
+	known   map[string]bool   // variables of the server
+}
+
+func newPool(e *Engine) *pool {
+	p := &pool{engine: e, warm: make(chan *slot, e.limits.Sessions), cold: make(chan *slot, e.limits.Sessions)}
+	for i := range e.limits.Sessions {
+		p.cold <- &slot{number: i}
+	}
+	return p
+}
+
+// get gives a slot that is connected to the current server.
+func (p *pool) get(ctx context.Context) (*slot, error) {
+	s, err := p.engine.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sl, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if sl.conn != nil && sl.born == s.born {
+		return sl, nil
+	}
+	sl.drop()
+	if err := sl.connect(ctx, s, p.engine.schemas()); err != nil {
+		p.cold <- sl
+		return nil, err
+	}
+	return sl, nil
+}
+
+func (p *pool) take(ctx context.Context) (*slot, error) {
+	select {
+	case sl := <-p.warm:
+		return sl, nil
+	default:
+	}
+	wait := time.NewTimer(p.engine.limits.Wait)
+	defer wait.Stop()
+	select {
+	case sl := <-p.warm:
+		return sl, nil
+	case sl := <-p.cold:
+		return sl, nil
+	case <-ctx.Done():
+		return nil, fail(Timeout, ctx.Err())
+	case <-wait.C:
+		return nil, fail(Busy, nil)
+	}
+}
+
+// put takes a slot back: it is emptied first, while the client goes on. freed is called when nothing is left.
+func (p *pool) put(sl *slot, used []string, doubtful bool, freed func()) {
+	p.cleaning.Go(func() {
+		defer freed()
+		if !doubtful {
+			if err := sl.clean(used); err != nil {
+				p.engine.log.Warn("a scratch session could not be emptied and is thrown away", zap.Error(err))
+				doubtful = true
+			}
+		}
+		if !doubtful {
+			p.warm <- sl
+			return
+		}
+		sl.drop()
+		sl.wipe()
+		p.cold <- sl
+	})
+}
+
+// close waits for the slots that are being emptied and ends the connections of the others.
+func (p *pool) close() {
+	p.cleaning.Wait()
+	for {
+		select {
+		case sl := <-p.warm:
+			sl.drop()
+		default:
+			return
+		}
+	}
+}
+
+const cleanTimeout = 10 * time.Second
+
+// clean empties the work tables and makes the session as new, ready to load.
+func (sl *slot) clean(used []string) error {
+	if err := sl.conn.SetDeadline(time.Now().Add(cleanTimeout)); err != nil {
+		return err
+	}
+	for _, table := range used {
+		if _, err := sl.conn.exec("DELETE FROM " + quoteName(table)); err != nil {
+			return err
+		}
+	}
+	if err := sl.conn.command(mysql.COM_RESET_CONNECTION); err != nil {
+		return err
+	}
+	if err := sl.begin(); err != nil {
+		return err
+	}
+	return sl.conn.SetDeadline(time.Time{})
+}
+
+// begin makes a fresh session ready to load.
+func (sl *slot) begin() error {
+	if err := sl.conn.send(mysql.COM_INIT_DB, []byte(sl.account.database)); err != nil {
+		return err
+	}
+	if _, err := sl.conn.readOK(); err != nil {
+		return err
+	}
+	_, err := sl.conn.exec(ownSettings)
+	return err
+}
+
+// drop ends the connection.
+func (sl *slot) drop() {
+	if sl.conn != nil {
+		_ = sl.conn.Close()
+	}
+	sl.conn, sl.born, sl.tables = nil, 0, nil
+}
+
+// wipe removes the slot's database. When the server is gone, so are its files.
+func (sl *slot) wipe() {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
+	defer cancel()
+	_ = sl.server.control(ctx, "DROP DATABASE IF EXISTS "+quoteName(sl.account.database))
+}
+
+// connect makes the slot's database and account anew and logs in.
+func (sl *slot) connect(ctx context.Context, s state, schemas []string) (err error) {
+	sl.server = s.server
+	name := fmt.Sprintf("phiproxy-work-%d", sl.number)
+	sl.account = account{network: s.server.network, address: s.server.address, user: name, password: newPassword(), database: name}
+	if s.server.flavor == rewrite.Embedded {
+		sl.account.user, sl.account.password = s.server.user, s.server.password
+	}
+	if err := s.server.control(ctx, sl.setup(schemas)...); err != nil {
+		return err
+	}
+	if sl.conn, err = dial(ctx, sl.account); err != nil {
+		return err
+	}
+	sl.tables, sl.born, sl.known = make(map[string]string), s.born, s.server.known
+	if err := sl.begin(); err != nil {
+		sl.drop()
+		return fail(Unavailable, err)
+	}
+	return nil
+}
+
+func (sl *slot) setup(schemas []string) []string {
+	database, user := quoteName(sl.account.database), quote(sl.account.user)+"@'localhost'"
+	statements := []string{"DROP DATABASE IF EXISTS " + database, "CREATE DATABASE " + database}
+	if sl.server.flavor == rewrite.Embedded {
+		return statements
+	}
+	statements = append(statements, "DROP USER IF EXISTS "+user, "CREATE USER "+user+" IDENTIFIED BY "+quote(sl.account.password),
+		"GRANT ALL ON "+database+".* TO "+user)
+	for _, schema := range schemas {
+		pattern := strings.NewReplacer("_", `\_`, "%", `\%`).Replace(schema)
+		statements = append(statements, "GRANT SELECT ON "+quoteName(pattern)+".* TO "+user)
+	}
+	return statements
+}
+
+// control runs statements on a connection of its own, as the account that may do all.
+func (s *server) control(ctx context.Context, statements ...string) (err error) {
+	c, err := dial(ctx, s.account)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
+	defer stop()
+	for _, sql := range statements {
+		if _, err := c.exec(sql); err != nil {
+			return fail(Unavailable, err)
+		}
+	}
+	return nil
+}
+
+// learn asks the server which variables it has.
+func (s *server) learn(ctx context.Context) error {
+	c, err := dial(ctx, s.account)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	s.known = make(map[string]bool)
+	for _, v := range variables {
+		err := c.rows("SELECT @@"+v.name, func([]byte) error { return nil })
+		if broken(err) {
+			return err
+		}
+		s.known[v.name] = err == nil
+	}
+	return nil
+}
+
+// schemas are the databases of the twins.
+func (e *Engine) schemas() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.twins == nil {
+		return nil
+	}
+	names := make(map[string]bool)
+	for _, t := range e.twins.tables {
+		names[t.schema] = true
+	}
+	var list []string
+	for name := range maps.Keys(names) {
+		list = append(list, name)
+	}
+	return list
+}
