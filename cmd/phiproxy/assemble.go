@@ -38,6 +38,7 @@ type assembly struct {
 	draining atomic.Bool
 	proxy    *proxy.Server
 	admin    *admin.Server
+	reload   admin.Reload // of who may use the admin port
 }
 
 // assemble wires the parts of a configuration. It reads the database's schema, and fails when that is not as configured.
@@ -154,7 +155,7 @@ func (a *assembly) makeAdmin(context.Context) (err error) {
 	options := admin.Options{
 		Config: a.cfg.Admin, SelfSigned: func() (tls.Certificate, error) { return selfSigned("phiproxy") },
 		Build: build(), Backend: a.cfg.Backend.Address, Listen: a.cfg.Listen.Address, Tables: tables, Checks: a.checks(),
-		Provider: a.cfg.Keys.Provider, MasterKey: a.cfg.Keys.Alias,
+		Provider: a.cfg.Keys.Provider, MasterKey: masterKey(a.cfg.Keys),
 		Keys: a.ring, Store: store.New(a.store), Users: store.NewUsers(a.store, a.cfg.Keys.Users), Usage: a.usage(),
 		Sessions: a.sessions, Statements: a.statements,
 		Metrics: a.metrics, Register: a.metrics, Log: a.log,

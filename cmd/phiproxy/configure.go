@@ -11,14 +11,20 @@ import (
 
 // configFlag defines --config; the returned function loads the file that it names.
 func configFlag(flags *flag.FlagSet) func(environment) (*config.Config, error) {
-	path := flags.String("config", "", "configuration `file`; PHIPROXY_CONFIG when absent, then phiproxy.yaml")
-	return func(env environment) (*config.Config, error) {
-		cfg, err := config.Load(configPath(*path, env.environ), env.environ)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		return cfg, nil
+	path := configPathFlag(flags)
+	return func(env environment) (*config.Config, error) { return loadConfig(*path, env) }
+}
+
+func configPathFlag(flags *flag.FlagSet) *string {
+	return flags.String("config", "", "configuration `file`; PHIPROXY_CONFIG when absent, then phiproxy.yaml")
+}
+
+func loadConfig(flagged string, env environment) (*config.Config, error) {
+	cfg, err := config.Load(configPath(flagged, env.environ), env.environ)
+	if err != nil {
+		return nil, usageError{err}
 	}
+	return cfg, nil
 }
 
 func configPath(flagged string, environ []string) string {

@@ -14,7 +14,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
+	"phiproxy/admin"
 	"phiproxy/config"
 	"phiproxy/embedded"
 	"phiproxy/embedded/surgicase"
@@ -27,6 +29,8 @@ const (
 	demoSeed     = 2025
 	demoUsers    = 3
 	demoCases    = 12 // of each user
+
+	demoTokenLife = 24 * time.Hour
 )
 
 func demoCommand() command {
@@ -52,6 +56,7 @@ type demo struct {
 	cfg      *config.Config
 	listen   listeners
 	password string // of the proxy's own account
+	token    string // of the admin port
 }
 
 func runDemo(ctx context.Context, env environment, stop func(), once bool) (err error) {
@@ -128,7 +133,11 @@ keys:
   provider: local
   local_file: %s
   store: {dsn: "phiproxy:%s@tcp(%s)/surgicase"}
-admin: {address: %s}
+admin:
+  address: %s
+  tokens:
+    - {name: demo, sha256: %s, role: admin, expires: %s, user_id: %s}
+audit: {dir: %s, key_file: %s}
 log: {level: warn, format: console}
 limits: {drain_timeout: 2s}
 `
@@ -141,7 +150,12 @@ func (d *demo) configure() (err error) {
 	if d.listen.admin, err = listenNear("127.0.0.1:8306"); err != nil {
 		return err
 	}
-	text := fmt.Sprintf(demoConfig, d.listen.mysql.Addr(), d.server.Addr(), d.path("server.pem"), d.path("master.key"), d.password, d.server.Addr(), d.listen.admin.Addr())
+	var hash string
+	if d.token, hash, err = admin.NewToken("demo"); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(demoConfig, d.listen.mysql.Addr(), d.server.Addr(), d.path("server.pem"), d.path("master.key"), d.password, d.server.Addr(),
+		d.listen.admin.Addr(), hash, time.Now().Add(demoTokenLife).UTC().Format(time.RFC3339), surgicase.Administrator, d.path("access"), d.path("access.key"))
 	if err := os.WriteFile(d.path("phiproxy.yaml"), []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -168,5 +182,9 @@ func (d *demo) prepare(ctx context.Context) (*assembly, error) {
 	if err != nil {
 		return nil, err
 	}
-	return assemble(ctx, d.cfg, log)
+	a, err := assemble(ctx, d.cfg, log)
+	if err == nil {
+		a.reload = adminReload(d.path("phiproxy.yaml"), d.env)
+	}
+	return a, err
 }

@@ -31,8 +31,24 @@ func newRing(ctx context.Context, k config.Keys, db *sql.DB, metrics *keys.Metri
 		Parallel:    k.Parallel,
 		RotateAfter: uint64(k.RotateAfterSeals),
 		Metrics:     metrics,
+		EMF:         emf(k.EMF),
 		Log:         log,
 	})
+}
+
+func emf(e config.EMF) *keys.EMF {
+	if !e.Enabled {
+		return nil
+	}
+	return &keys.EMF{Namespace: e.Namespace, Interval: e.Interval.Std()}
+}
+
+// masterKey names the master key for people.
+func masterKey(k config.Keys) string {
+	if k.Provider == config.ProviderLocal {
+		return k.LocalFile
+	}
+	return k.Alias
 }
 
 func newProvider(ctx context.Context, k config.Keys) (keys.Provider, error) {

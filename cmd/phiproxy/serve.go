@@ -5,23 +5,26 @@ import (
 	"errors"
 	"flag"
 	"net"
+	"os"
 	"os/signal"
 	"syscall"
 
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"phiproxy/admin"
+	"phiproxy/config"
 	"phiproxy/proxy"
 )
 
 func serveCommand() command {
 	return command{
 		name: "serve", short: "run the proxy",
-		long: "Runs the proxy and its admin port until SIGTERM or SIGINT. Then no connection is accepted any more, and each one ends as soon as it is between transactions, at the latest after limits.drain_timeout. A second signal ends it at once.",
+		long: "Runs the proxy and its admin port until SIGTERM or SIGINT. Who may use the admin port is read again when the file changes, and on SIGHUP. At the end no connection is accepted any more, and each one ends as soon as it is between transactions, at the latest after limits.drain_timeout. A second signal ends it at once.",
 		setup: func(flags *flag.FlagSet) runner {
-			load := configFlag(flags)
+			path := configPathFlag(flags)
 			return func(ctx context.Context, env environment, _ []string) error {
-				cfg, err := load(env)
+				cfg, err := loadConfig(*path, env)
 				if err != nil {
 					return err
 				}
@@ -35,10 +38,25 @@ func serveCommand() command {
 				if err != nil {
 					return err
 				}
+				a.reload = adminReload(*path, env)
 				return errors.Join(a.serve(ctx, stop), a.close())
 			}
 		},
 	}
+}
+
+// adminReload says where the admin port finds who may use it, whenever that changes and on SIGHUP.
+func adminReload(flagged string, env environment) admin.Reload {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	load := func() (config.Admin, error) {
+		cfg, err := loadConfig(flagged, env)
+		if err != nil {
+			return config.Admin{}, err
+		}
+		return cfg.Admin, nil
+	}
+	return admin.Reload{File: configPath(flagged, env.environ), Load: load, Now: hup}
 }
 
 // listeners are the open ports of an assembly.
@@ -82,6 +100,7 @@ func (a *assembly) serveOn(ctx context.Context, l listeners, stop func()) error 
 	}
 	if l.admin != nil {
 		group.Go(func() error { return a.admin.Serve(l.admin) })
+		group.Go(func() error { a.admin.Watch(ctx, a.reload); return nil })
 	}
 	group.Go(func() error {
 		<-ctx.Done()

@@ -232,7 +232,9 @@ func (d *demo) printAddresses() {
 	d.printf("\nDSN for applications:   %s:%s@tcp(%s)/%s\n", demoUser, demoPassword, d.listen.mysql.Addr(), demoDatabase)
 	d.printf("Through the proxy:      mysql -h %s -P %s -u %s -p%s %s -e 'SELECT * FROM cases LIMIT 5'\n", host, port, demoUser, demoPassword, demoDatabase)
 	d.printf("Behind it:              the same with -P %s\n", serverPort)
-	d.printf("Status page:            http://%s/\n", d.listen.admin.Addr())
+	d.printf("Operator's page:        http://%s/\n", d.listen.admin.Addr())
+	d.printf("Its token:              %s\n", d.token)
+	d.printf("Admin API:              curl -H 'Authorization: Bearer %s' http://%s/admin/encryption/key-status\n", d.token, d.listen.admin.Addr())
 	d.printf("Configuration:          %s\n", d.path("phiproxy.yaml"))
 	d.printf("\nCtrl-C ends the demonstration and throws everything away.\n")
 }

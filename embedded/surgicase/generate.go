@@ -68,6 +68,9 @@ func (c Case) InsertSQL() string {
 		Quote(c.DemoFile), Quote(c.NoteFile), c.Status, Quote(c.BirthDate))
 }
 
+// Administrator is the user with administrator's rights that LookupSQL makes.
+const Administrator = "admin"
+
 // LookupSQL is what has to be in the database before the first case: users, surgeons, facilities and code tables.
 func (d Data) LookupSQL() []string {
 	var statements []string
@@ -80,6 +83,8 @@ func (d Data) LookupSQL() []string {
 		add("INSERT INTO user_profile (user_id, user_email, first_name, last_name, user_type, active) VALUES (%s, %s, %s, %s, 1, 1)",
 			Quote(u.ID), Quote(u.Email), Quote(u.First), Quote(u.Last))
 	}
+	add("INSERT INTO user_profile (user_id, user_email, first_name, last_name, user_type, active) VALUES (%s, 'admin@example.org', 'Ada', 'Administrator', 100, 1)",
+		Quote(Administrator))
 	for i, name := range surgeons {
 		first, last, _ := strings.Cut(name, " ")
 		add("INSERT INTO surgeon_list (surgeon_id, first_name, last_name, surgeon_npi) VALUES (%d, %s, %s, %d)", 100001+i, Quote(first), Quote(last), 1000000000+i)
