@@ -34,12 +34,15 @@ func TestOperatorsPage(t *testing.T) {
 		{"statements", v.statements},
 		{"sessions", v.sessions},
 		{"access", v.access},
+		{"spreadsheets", v.spreadsheets},
 		{"many keys", v.manyKeys},
 		{"destroy", v.destroy},
 		{"accessible", v.accessible},
 		{"looks", v.looks},
+		{"steady", v.steady},
 		{"hidden", v.hidden},
 		{"withdrawn token", v.withdrawnToken},
+		{"expired token", v.expiredToken},
 		{"viewer", v.viewer},
 		{"log out", v.logOut},
 		{"policy", v.policy},
@@ -177,6 +180,15 @@ func (v *visit) access(t *testing.T) {
 	v.tab.sees(t, "#access-table", "Nobody")
 }
 
+// spreadsheets sees that nothing in an export runs where it is opened.
+func (v *visit) spreadsheets(t *testing.T) {
+	got := ask[string](t, v.tab, `import('/csv.js').then(({csv}) => csv(['a', 'b'], [{a: '=1+1', b: 'say "x", y'}, {a: ['@x', 'y'], b: -3}, {a: '-1+1'}]))`)
+	const want = "\"a\",\"b\"\r\n\"'=1+1\",\"say \"\"x\"\", y\"\r\n\"'@x y\",\"-3\"\r\n\"'-1+1\",\"\"\r\n"
+	if got != want {
+		t.Errorf("exported %q, want %q", got, want)
+	}
+}
+
 // manyKeys turns pages, and rotates all keys.
 func (v *visit) manyKeys(t *testing.T) {
 	if out, err := v.proxy.Command("keys", "generate", "--yes"); err != nil {
@@ -290,6 +302,23 @@ func (v *visit) looks(t *testing.T) {
 	v.tab.setLook(t, looks[0])
 }
 
+// steady sees that nothing moves when the page refreshes, and since the page was opened unless somebody had done something.
+func (v *visit) steady(t *testing.T) {
+	v.tab.open(t, "keys")
+	ask[chromedp.Void](t, v.tab, "document.getElementById('updated').textContent = ''")
+	v.tab.do(t, click("#refresh"))
+	v.tab.wait(t, "document.getElementById('updated').textContent !== ''")
+	moved := ask[float64](t, v.tab, `new Promise((told) => {
+		let sum = 0;
+		new PerformanceObserver((list) => list.getEntries().filter((e) => !e.hadRecentInput).forEach((e) => { sum += e.value; }))
+			.observe({type: 'layout-shift', buffered: true});
+		setTimeout(() => told(sum), 200);
+	})`)
+	if moved > 0.05 { // a layout shift score; 0.1 is what is called good
+		t.Errorf("the page moved by %v", moved)
+	}
+}
+
 // hidden sees that nobody's tab in the background asks for anything.
 func (v *visit) hidden(t *testing.T) {
 	const asked = "performance.getEntriesByType('resource').length"
@@ -316,6 +345,14 @@ func (v *visit) withdrawnToken(t *testing.T) {
 	if ask[bool](t, v.tab, "sessionStorage.getItem('phiproxy.token') !== null || document.body.textContent.includes("+quote(owner(7))+")") {
 		t.Error("something of the session is left")
 	}
+}
+
+// expiredToken is what happens at the token's end, which the page knows.
+func (v *visit) expiredToken(t *testing.T) {
+	v.login(t, config.RoleViewer)
+	ask[chromedp.Void](t, v.tab, "Date.now = () => new Date().getTime() + 2 * 3600 * 1000")
+	v.tab.do(t, click("#refresh"))
+	v.tab.sees(t, "#login-problem", "has expired")
 }
 
 func (v *visit) viewer(t *testing.T) {

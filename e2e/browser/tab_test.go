@@ -83,12 +83,12 @@ func retype(css, text string) chromedp.Action[chromedp.Void] {
 	return chromedp.Steps(chromedp.Evaluate[chromedp.Void]("document.querySelector("+quote(css)+").select()"), keys(css, text))
 }
 
-// ask evaluates JavaScript from outside of the page's policy.
+// ask evaluates JavaScript from outside of the page's policy, and waits for its promise.
 func ask[T any](t *testing.T, b *tab, javascript string) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](javascript))
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](javascript, chromedp.EvalAwaitPromise))
 	if err != nil {
 		t.Fatalf("%v in %s", err, javascript)
 	}
