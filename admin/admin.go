@@ -61,6 +61,7 @@ func New(o Options) (*Server, error) {
 		stop()
 		return nil, err
 	}
+	s.warn(o.Config)
 	return s, nil
 }
 

@@ -3,16 +3,19 @@ package admin
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/config"
@@ -21,6 +24,8 @@ import (
 	"phiproxy/keys"
 	"phiproxy/keys/store"
 )
+
+var update = flag.Bool("update", false, "write testdata/openapi.json")
 
 // exchange is one request and the answer it must get.
 type exchange struct {
@@ -118,6 +123,9 @@ var guideExchanges = []exchange{
 		},
 		body: `{"user_id":"USER3","has_key":true,"key_version":1,"created_at":null,"rotated_at":null,"is_active":false,"is_cached":false}`},
 	{name: "no key", target: statAt + "?target_user_id=USER2&" + asAdmin, status: 200, body: `{"user_id":"USER2","has_key":false,"message":"No encryption key found for this user"}`},
+	{name: "destroyed key", target: statAt + "?target_user_id=USER2&" + asAdmin, status: 200,
+		prepare: func(f *fakes) { f.status["USER2"] = store.Status{KeyVersion: 3, Destroyed: true} },
+		body:    `{"user_id":"USER2","has_key":false,"message":"The user's keys were destroyed"}`},
 	{name: "status of an unknown user", target: statAt + "?target_user_id=NOBODY&" + asAdmin, status: 404, body: `{"detail":{"error":"User not found: NOBODY"}}`},
 	{name: "status of an inactive user", target: statAt + "?target_user_id=GONE&" + asAdmin, status: 404, body: `{"detail":{"error":"User not found: GONE"}}`},
 	{name: "status by nobody", target: statAt, status: 422, body: needsAdminID},
@@ -212,10 +220,13 @@ var furtherExchanges = []exchange{
 	{name: "statements of no verdict", target: "/admin/statements?verdict=x", status: 422,
 		body: `{"detail":[{"type":"enum","loc":["query","verdict"],"msg":"Input should be one of 'relay', 'direct', 'lookup', 'refuse'","input":"x","ctx":{"expected":"'relay', 'direct', 'lookup', 'refuse'"}}]}`},
 	{name: "who saw whom", token: viewerToken, target: "/admin/access?owner=USER1&from=2025-01-01T00:00:00Z&to=2026-01-01T01:00:00%2B01:00&outcome=done&limit=1", status: 200,
-		body: `{"returned":1,"truncated":true,"entries":[{"id":1,"time":"2025-11-13T02:13:20Z","session":3,"user":"surgicase","client":"10.0.0.9:1","verdict":"direct","owners":["USER1"],"outcome":"done"}]}`},
+		body: `{"returned":1,"truncated":true,"unreadable_lines":0,"entries":[{"id":1,"time":"2025-11-13T02:13:20Z","session":3,"user":"surgicase","client":"10.0.0.9:1","verdict":"direct","owners":["USER1"],"outcome":"done"}]}`},
 	{name: "who saw whom, all", target: "/admin/access", status: 200},
 	{name: "who saw whom since nonsense", target: "/admin/access?from=yesterday", status: 422,
 		body: `{"detail":[{"type":"datetime_parsing","loc":["query","from"],"msg":"Input should be a valid datetime such as 2026-01-31T12:00:00Z","input":"yesterday"}]}`},
+	{name: "who saw whom, damaged", target: "/admin/access?limit=2", prepare: func(f *fakes) { f.searchErr = &audit.Problem{File: hostile, Line: 3} }, status: 200,
+		body: `{"returned":2,"truncated":false,"unreadable_lines":1,"entries":[{"id":1,"time":"2025-11-13T02:13:20Z","session":3,"user":"surgicase","client":"10.0.0.9:1","verdict":"direct","owners":["USER1"],"outcome":"done"},` +
+			`{"id":2,"time":"2025-11-13T02:13:20Z","session":0,"user":"\u003cscript\u003ealert(\"1\")\u003c/script\u003e","client":"","verdict":"refuse","outcome":"refused"}]}`},
 	{name: "who saw whom, unreadable", target: "/admin/access", prepare: func(f *fakes) { f.searchErr = errors.New(hostile) }, status: 500,
 		body: `{"detail":{"error":"The access log cannot be read: unexpected failure"}}`},
 
@@ -256,6 +267,24 @@ func newContract(t *testing.T) *contract {
 		}
 	}
 	return &contract{validator: v, mux: b.mux, seen: map[string][]int{}}
+}
+
+// TestDocument keeps a copy of openapi.json for who looks at the repository.
+func TestDocument(t *testing.T) {
+	const file = "testdata/openapi.json"
+	got := append(newBench(t).document, '\n')
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (accept with -update):\n%s", file, diff)
+	}
 }
 
 // check compares an answer with the description of its operation.

@@ -110,7 +110,11 @@ func (s *Server) protect(row *route) http.HandlerFunc {
 		}
 		s.metrics.answered(row, answer.status)
 		if row.role != open {
-			s.log.Info("admin request", zap.String("method", row.method), zap.String("route", row.path), zap.Stringer("principal", p),
+			level := zap.InfoLevel
+			if row.polled && answer.status < http.StatusBadRequest {
+				level = zap.DebugLevel
+			}
+			s.log.Log(level, "admin request", zap.String("method", row.method), zap.String("route", row.path), zap.Stringer("principal", p),
 				zap.String("address", r.RemoteAddr), zap.Int("status", answer.status), zap.Duration("duration", time.Since(began)))
 		}
 	}

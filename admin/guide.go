@@ -171,13 +171,19 @@ func (s *Server) keyStatus(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, failBy(failed, err)
 	}
-	if status == nil {
+	switch {
+	case status == nil:
 		return noKeyStatus{target, false, noKeyText}, nil
+	case status.Destroyed:
+		return noKeyStatus{target, false, destroyedText}, nil
 	}
 	return keyStatus{target, true, status.KeyVersion, guideMoment(status.CreatedAt), guideMomentOf(status.RotatedAt), status.Active, s.options.Keys.Cached(target)}, nil
 }
 
-const noKeyText = "No encryption key found for this user"
+const (
+	noKeyText     = "No encryption key found for this user"
+	destroyedText = "The user's keys were destroyed"
+)
 
 // guideMoment is null for the zero time.
 func guideMoment(t time.Time) *string {

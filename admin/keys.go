@@ -84,7 +84,7 @@ func keyFailure(text string, err error) *apiError {
 	case errors.Is(err, keys.ErrNoKey):
 		return fail(http.StatusNotFound, noKeyText)
 	case errors.Is(err, keys.ErrDestroyed):
-		return fail(http.StatusConflict, "The user's keys were destroyed")
+		return fail(http.StatusConflict, destroyedText)
 	case errors.Is(err, keys.ErrExists):
 		return fail(http.StatusConflict, "Somebody else changed the user's key at the same time; look at it and try again")
 	default:

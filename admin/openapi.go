@@ -36,11 +36,10 @@ func (s *Server) openAPI() ([]byte, error) {
 			"summary": "Keys, audit, sessions and state of phiproxy",
 			"description": "Times of /admin/encryption/key-status and audit-log are UTC without a zone, as the guide has them; all others are RFC 3339. " +
 				"Every answer but success has a body {\"detail\": ...}.",
-			"license": object{"name": "see the repository"},
 		},
 		"servers":    []object{{"url": "/"}},
 		"paths":      paths,
-		"components": object{"schemas": schemas.components, "securitySchemes": securitySchemes},
+		"components": object{"schemas": schemas.components, "responses": failures(schemas), "securitySchemes": securitySchemes},
 	}, "", "  ")
 }
 
@@ -123,14 +122,23 @@ func (row *route) responses(schemas *schemas) object {
 	}
 	all := object{strconv.Itoa(row.success()): response(http.StatusText(row.success()), media, success)}
 	for _, status := range row.statuses() {
+		all[strconv.Itoa(status)] = object{"$ref": "#/components/responses/" + strconv.Itoa(status)}
+	}
+	if row.failed != nil {
+		all[strconv.Itoa(http.StatusServiceUnavailable)] = response(statusMeanings[http.StatusServiceUnavailable], media, schemas.of(row.failed))
+	}
+	return all
+}
+
+// failures are the answers that rows have in common.
+func failures(schemas *schemas) object {
+	all := object{}
+	for status, meaning := range statusMeanings {
 		schema := schemas.of(failureOf[message]{})
-		switch {
-		case status == http.StatusUnprocessableEntity:
+		if status == http.StatusUnprocessableEntity {
 			schema = schemas.of(failureOf[[]invalid]{})
-		case status == http.StatusServiceUnavailable && row.path == "/readyz":
-			schema = success
 		}
-		all[strconv.Itoa(status)] = response(statusMeanings[status], "application/json", schema)
+		all[strconv.Itoa(status)] = response(meaning, "application/json", schema)
 	}
 	return all
 }

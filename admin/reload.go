@@ -75,14 +75,18 @@ func (s *Server) reload(load func() (config.Admin, error)) {
 	}
 	s.access.Store(access)
 	s.log.Info("admin tokens and certificates read again", zap.Int("tokens", len(c.Tokens)), zap.Int("certificates", len(c.Certificates)))
-	s.warnOfExpiry(c.Tokens)
+	s.warn(c)
 }
 
 // warnAhead is how long before its end a token is warned of.
 const warnAhead = 14 * 24 * time.Hour
 
-func (s *Server) warnOfExpiry(tokens []config.Token) {
-	for _, t := range tokens {
+// warn tells of an access that nobody has, or will not have for long.
+func (s *Server) warn(c config.Admin) {
+	if len(c.Tokens)+len(c.Certificates) == 0 {
+		s.log.Warn("nobody can use the admin port but for probes: there is no token and no client certificate; see 'phiproxy token new'")
+	}
+	for _, t := range c.Tokens {
 		if time.Until(t.Expires.Time()) < warnAhead {
 			s.log.Warn("a token of the admin port has expired or soon will", zap.String("name", t.Name), zap.Stringer("expires", t.Expires))
 		}

@@ -15,6 +15,7 @@ import (
 type route struct {
 	method string
 	path   string           // pattern of http.ServeMux
+	polled bool             // asked for every few seconds: successes are not worth a line of the log
 	role   role             // least role; a row without one is closed to everybody, and New refuses it
 	page   http.HandlerFunc // answers itself: files, metrics
 	call   apiCall          // answers with JSON
@@ -26,6 +27,7 @@ type route struct {
 	answers []any  // zero values of the shapes of success
 	media   string // of success, JSON when ""
 	errors  []int  // besides those that every row of its kind has
+	failed  any    // zero value of the shape of a 503 that has one of its own
 }
 
 func (row *route) success() int {
@@ -101,19 +103,19 @@ func (s *Server) keyRoutes() []route {
 // viewRoutes show what the proxy does.
 func (s *Server) viewRoutes() []route {
 	return []route{
-		{method: "GET", path: "/admin/status", role: viewer, call: (*Server).status,
+		{method: "GET", path: "/admin/status", role: viewer, polled: true, call: (*Server).status,
 			summary: "Everything that the operator's page shows at a glance. Parts that cannot be had are null.", answers: []any{statusReport{}}},
-		{method: "GET", path: "/admin/sessions", role: viewer, call: (*Server).sessions,
+		{method: "GET", path: "/admin/sessions", role: viewer, polled: true, call: (*Server).sessions,
 			summary: "Client connections, oldest first.",
 			params:  []param{limit(1000, 10000, "Most sessions to return.")}, answers: []any{sessionList{}}},
-		{method: "GET", path: "/admin/statements", role: viewer, call: (*Server).statements,
+		{method: "GET", path: "/admin/statements", role: viewer, polled: true, call: (*Server).statements,
 			summary: "Shapes of statements about protected tables with their verdicts, the most frequent first. Texts hold no literal.",
 			params: []param{
 				{name: "verdict", kind: choice, choices: []string{"relay", "direct", "lookup", "refuse"}, doc: "Only statements with this verdict."},
 				limit(100, 10000, "Most statements to return."),
 			}, answers: []any{statementList{}}},
 		{method: "GET", path: "/admin/access", role: viewer, call: (*Server).accessLog,
-			summary: "Who saw whose values: the access log, oldest first.",
+			summary: "Who saw whose values: the access log, in the order in which statements ended.",
 			params: []param{
 				{name: "owner", doc: "Only statements that touched this owner's values, or may have: those whose end is not recorded."},
 				{name: "user", doc: "Only this database or application user."},
@@ -135,10 +137,10 @@ func (s *Server) machineRoutes() []route {
 	return []route{
 		{method: "GET", path: "/healthz", role: open, page: healthz, summary: "The process is alive.", media: "text/plain; charset=utf-8", answers: []any{""}},
 		{method: "GET", path: "/readyz", role: open, call: (*Server).readyz,
-			summary: "The backend, the key service and the schema can be used. Which of them fails is told to a viewer.", answers: []any{Report{}}, errors: []int{503}},
-		{method: "GET", path: "/metrics", role: scrapeRole, page: scrape.ServeHTTP, summary: "Prometheus metrics.", media: "text/plain", answers: []any{""}},
-		{method: "GET", path: "/version", role: viewer, call: (*Server).version, summary: "What is running.", answers: []any{Build{}}},
-		{method: "GET", path: "/openapi.json", role: viewer, page: s.describe, summary: "This document.", answers: []any{map[string]any{}}},
+			summary: "The backend, the key service and the schema can be used. Which of them fails is told to a viewer.", answers: []any{Report{}}, errors: []int{503}, failed: Report{}},
+		{method: "GET", path: "/metrics", role: scrapeRole, polled: true, page: scrape.ServeHTTP, summary: "Prometheus metrics.", media: "text/plain", answers: []any{""}},
+		{method: "GET", path: "/version", role: viewer, polled: true, call: (*Server).version, summary: "What is running.", answers: []any{Build{}}},
+		{method: "GET", path: "/openapi.json", role: viewer, polled: true, page: s.describe, summary: "This document.", answers: []any{map[string]any{}}},
 	}
 }
 

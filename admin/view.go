@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"phiproxy/audit"
@@ -39,7 +40,8 @@ func firstOf[T any](list []T, n int) []T {
 
 type accessList struct {
 	Returned  int           `json:"returned"`
-	Truncated bool          `json:"truncated"` // there are more
+	Truncated bool          `json:"truncated"`        // there are more
+	Bad       int           `json:"unreadable_lines"` // of the log; 'phiproxy keys verify-audit' names them
 	Entries   []audit.Event `json:"entries"`
 }
 
@@ -57,6 +59,8 @@ func (s *Server) accessLog(ctx context.Context, c *call) (any, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, fail(http.StatusServiceUnavailable, "The search takes too long; choose a shorter time")
+		case isProblem(err):
+			answer.Bad++
 		case err != nil:
 			return nil, failBy("The access log cannot be read", err)
 		case len(answer.Entries) == limit:
@@ -70,4 +74,10 @@ func (s *Server) accessLog(ctx context.Context, c *call) (any, error) {
 	}
 	answer.Returned = len(answer.Entries)
 	return answer, nil
+}
+
+// isProblem tells a damaged line, which a search goes on after.
+func isProblem(err error) bool {
+	_, ok := errors.AsType[*audit.Problem](err)
+	return ok
 }
