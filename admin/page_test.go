@@ -88,7 +88,7 @@ func TestPageKeepsToItsPolicy(t *testing.T) {
 
 var (
 	idAttribute = regexp.MustCompile(`\bid="([^"]+)"`)
-	idUse       = regexp.MustCompile("byID\\('([^']+)'\\)")
+	idUse       = regexp.MustCompile(`byID\('([^']+)'\)`)
 )
 
 // TestIDsExist finds what the code looks for and the page does not have.

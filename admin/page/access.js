@@ -46,7 +46,10 @@ async function search() {
 
 function note() {
   const shown = count(answer.entries.length, 'record');
-  return answer.truncated ? `${shown}, and there are more: narrow the time to see them all.` : `${shown}.`;
+  const more = answer.truncated ? ' There are more: narrow the time to see them all.' : '';
+  const damaged = answer.unreadable_lines
+    ? ` The log is damaged: ${count(answer.unreadable_lines, 'line')} cannot be read, which phiproxy keys verify-audit names.` : '';
+  return `${shown}.${more}${damaged}`;
 }
 
 function parameters() {
