@@ -161,6 +161,24 @@ func withOutcome(e Event, outcome string) Event {
 	return e
 }
 
+func TestSearchIsStopped(t *testing.T) {
+	o := options(t)
+	l := open(t, o)
+	for range 2 * stopEvery {
+		access(t, l, event("ann"), "1")
+	}
+	closeLog(t, l)
+	done := make(chan struct{})
+	close(done)
+	var last error
+	for _, err := range Search(o.Dir, Query{Owner: "nobody", Done: done}) {
+		last = err
+	}
+	if last != ErrStopped {
+		t.Error(last)
+	}
+}
+
 // The log goes on in further files, and a search by time leaves out those that cannot matter.
 func TestRotation(t *testing.T) {
 	o := options(t)

@@ -20,7 +20,8 @@ type Query struct {
 	User     string    // database user or application user
 	From, To time.Time // events that overlap this time, both ends included
 	Outcome  string
-	Limit    int // most events; 0 for no limit
+	Limit    int             // most events; 0 for no limit
+	Done     <-chan struct{} // ends the search with ErrStopped when it is closed, as ctx.Done() is; nil never does
 }
 
 // clockSlack is how far a clock may have been set back without Search leaving a file out that it should read.
@@ -40,6 +41,9 @@ func Search(dir string, q Query) iter.Seq2[Event, error] {
 		}
 	}
 }
+
+// ErrStopped is yielded last by a search that Query.Done ended.
+var ErrStopped = errors.New("audit: the search was stopped")
 
 // errEnough ends a search early.
 var errEnough = errors.New("audit: enough was found")
@@ -122,6 +126,9 @@ func (s *searcher) file(dir string, number uint64) error {
 		if err == io.EOF {
 			return nil
 		}
+		if l.n%stopEvery == 0 && s.stopped() {
+			return ErrStopped
+		}
 		if err == nil {
 			err = s.line(line)
 		}
@@ -133,6 +140,18 @@ func (s *searcher) file(dir string, number uint64) error {
 		case err != nil:
 			return err
 		}
+	}
+}
+
+// stopEvery is after how many lines a search looks whether it was stopped.
+const stopEvery = 256
+
+func (s *searcher) stopped() bool {
+	select {
+	case <-s.q.Done: // a nil channel is never ready
+		return true
+	default:
+		return false
 	}
 }
 

@@ -78,11 +78,12 @@ type verifier struct {
 	head *head
 
 	chain
-	log    string // id
-	name   string // of the current file
-	line   int    // in it
-	number uint64 // of the current file
-	torn   int    // bytes behind the last newline of the file before
+	log    string  // id
+	name   string  // of the current file
+	line   int     // in it
+	number uint64  // of the current file
+	torn   int     // bytes behind the last newline of the file before
+	before Problem // where they are
 	report Report
 }
 
@@ -96,6 +97,7 @@ func (v *verifier) file(number uint64) error {
 		return v.bad("the file is missing")
 	}
 	v.torn, v.report.Tail = v.report.Tail, 0
+	v.before = Problem{File: v.name, Line: v.line}
 	v.number, v.name = number, fileName(number)
 	l, err := openLines(filepath.Join(v.dir, v.name))
 	if err != nil {
@@ -133,6 +135,9 @@ func (v *verifier) record(line []byte) error {
 	if err != nil {
 		return v.bad("%v", err)
 	}
+	if v.line == 1 && r.Torn != v.torn {
+		return v.unsaid(r.Torn)
+	}
 	before := v.chain
 	if err := v.check(line); err != nil {
 		return v.misplaced(r, before, err)
@@ -151,6 +156,15 @@ func (v *verifier) record(line []byte) error {
 		return v.bad("this is not the record that %s was signed for", headName)
 	}
 	return nil
+}
+
+// unsaid is about a file that ends in something else than the next one says.
+func (v *verifier) unsaid(torn int) error {
+	if v.torn == 0 {
+		return v.bad("the file before should end in %d bytes that are no record", torn)
+	}
+	v.before.Text = fmt.Sprintf("the line is cut off, and the next file does not say so: here are %d bytes, it speaks of %d", v.torn, torn)
+	return &v.before
 }
 
 // misplaced says what is wrong with a line that does not follow.
@@ -204,8 +218,6 @@ func (v *verifier) first(r *record, before chain) error {
 		return v.bad("the file belongs to another log")
 	case r.Prev != before.hash.String():
 		return v.bad("the file does not follow the one before it")
-	case r.Torn != v.torn:
-		return v.bad("the file before ends in %d bytes that are no record, and this one speaks of %d", v.torn, r.Torn)
 	}
 	if v.torn > 0 {
 		v.report.Torn++

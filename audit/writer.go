@@ -42,7 +42,7 @@ type writer struct {
 	broken  error      // why there is none
 	unsaved bool       // something was written since the last flush
 	syncing chan error // result of the flush that is under way; nil when none is
-	signed  uint64     // last record that is a signature
+	signed  uint64     // last record that is a signature, or was the last one when the log was opened
 	batch   []*request // to be answered
 	buf     []byte     // lines to be written
 	backlog [][]byte   // members of ends that could not be written
@@ -293,15 +293,13 @@ func (w *writer) sign() {
 	if w.out == nil || w.n == w.signed {
 		return
 	}
-	s := sign(w.key, w.log, w.chain)
-	h := head{Log: w.log, N: w.n, Hash: w.hash.String(), signRecord: s}
 	next := w.chain
-	w.scratch = appendSign(w.scratch[:0], s, time.Now())
+	w.scratch = appendSign(w.scratch[:0], sign(w.key, w.log, w.chain), time.Now())
 	w.buf = next.appendLine(w.buf[:0], w.scratch)
 	err := w.put(next)
 	if err == nil {
 		w.signed = w.n
-		err = writeHead(w.o.Dir, h)
+		err = writeHead(w.o.Dir, head{Log: w.log, N: w.n, Hash: w.hash.String(), signRecord: sign(w.key, w.log, w.chain)})
 	}
 	w.settle(err)
 }
