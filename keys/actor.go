@@ -9,6 +9,7 @@ import (
 type Actor struct {
 	PerformedBy string // MySQL user of the session, or the administrator; "" means the proxy itself
 	IPAddress   string // client's address, with or without port; "" when there is none
+	Principal   string // token or certificate that the admin port authenticated; "" when it was not the admin port
 }
 
 // ownActor performs what no client asked for: warming, refreshing.
@@ -22,13 +23,14 @@ func WithActor(ctx context.Context, a Actor) context.Context {
 }
 
 // actorOf returns the context's actor, in the form the audit table can hold: performed_by VARCHAR(100), ip_address
-// VARCHAR(45).
+// VARCHAR(45). The principal goes into the details.
 func actorOf(ctx context.Context) Actor {
 	a, _ := ctx.Value(actorKey{}).(Actor)
 	if a.PerformedBy == "" {
 		a.PerformedBy = ownActor
 	}
 	a.PerformedBy = firstRunes(a.PerformedBy, 100)
+	a.Principal = firstRunes(a.Principal, 200)
 	a.IPAddress = bareAddress(a.IPAddress)
 	return a
 }

@@ -16,6 +16,7 @@ type details struct {
 	KeyVersion int    `json:"key_version,omitempty"`
 	Versions   []int  `json:"key_versions,omitempty"` // when an act concerns several
 	MasterKey  string `json:"master_key,omitempty"`   // that a key is wrapped under from now on
+	Principal  string `json:"principal,omitempty"`    // that the admin port authenticated, besides performed_by
 	Reason     string `json:"reason,omitempty"`       // why the proxy acts by itself
 	Error      string `json:"error,omitempty"`        // kind of failure
 	Timestamp  string `json:"timestamp"`              // UTC, as Python's isoformat()
@@ -23,12 +24,14 @@ type details struct {
 
 // record commits the audit record of an act that is about to happen. When it fails the act must not happen.
 func (r *Ring) record(ctx context.Context, owner string, op Operation, d details) error {
+	actor := actorOf(ctx)
+	d.Principal = actor.Principal
 	d.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000000")
 	text, err := json.Marshal(d)
 	if err != nil {
 		return &Error{Kind: ErrAudit, Op: d.Operation, Cause: err}
 	}
-	err = r.opt.Store.Audit(ctx, Entry{Owner: owner, Operation: op, Actor: actorOf(ctx), Details: text})
+	err = r.opt.Store.Audit(ctx, Entry{Owner: owner, Operation: op, Actor: actor, Details: text})
 	if err != nil && !errors.Is(err, ErrAudit) {
 		err = &Error{Kind: ErrAudit, Op: d.Operation, Cause: err}
 	}

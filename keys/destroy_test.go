@@ -66,13 +66,13 @@ func TestDestroyIsRecordedFirst(t *testing.T) {
 		t.Fatal("destroyed without a record")
 	}
 	s.auditBad.Store(false)
-	ctx := keys.WithActor(t.Context(), keys.Actor{PerformedBy: "alice", IPAddress: "192.0.2.1:99"})
+	ctx := keys.WithActor(t.Context(), keys.Actor{PerformedBy: "alice", IPAddress: "192.0.2.1:99", Principal: "token:ops"})
 	if _, err = r.Destroy(ctx, "U1"); err != nil {
 		t.Fatal(err)
 	}
 	e := s.audit[len(s.audit)-1]
-	if e.Operation != keys.OpDestroy || e.Actor != (keys.Actor{PerformedBy: "alice", IPAddress: "192.0.2.1"}) ||
-		!strings.HasPrefix(string(e.Details), `{"operation":"destroy_key","key_version":1,`) {
+	if e.Operation != keys.OpDestroy || e.Actor != (keys.Actor{PerformedBy: "alice", IPAddress: "192.0.2.1", Principal: "token:ops"}) ||
+		!strings.HasPrefix(string(e.Details), `{"operation":"destroy_key","key_version":1,"key_versions":[1],"principal":"token:ops","timestamp":`) {
 		t.Errorf("got %+v %s", e, e.Details)
 	}
 	_, err = r.Destroy(t.Context(), "nobody")

@@ -13,11 +13,12 @@ import (
 func TestActor(t *testing.T) {
 	for _, c := range []struct{ in, want Actor }{
 		{Actor{}, Actor{PerformedBy: "phiproxy"}},
-		{Actor{"app", "192.0.2.1:3306"}, Actor{"app", "192.0.2.1"}},
-		{Actor{"app", "[fe80::1%eth0]:1"}, Actor{"app", "fe80::1"}},
-		{Actor{"app", "::ffff:192.0.2.1"}, Actor{"app", "192.0.2.1"}},
-		{Actor{"app", "/run/socket"}, Actor{"app", ""}},
-		{Actor{strings.Repeat("é", 101), ""}, Actor{strings.Repeat("é", 100), ""}},
+		{Actor{PerformedBy: "app", IPAddress: "192.0.2.1:3306"}, Actor{PerformedBy: "app", IPAddress: "192.0.2.1"}},
+		{Actor{PerformedBy: "app", IPAddress: "[fe80::1%eth0]:1"}, Actor{PerformedBy: "app", IPAddress: "fe80::1"}},
+		{Actor{PerformedBy: "app", IPAddress: "::ffff:192.0.2.1"}, Actor{PerformedBy: "app", IPAddress: "192.0.2.1"}},
+		{Actor{PerformedBy: "app", IPAddress: "/run/socket"}, Actor{PerformedBy: "app"}},
+		{Actor{PerformedBy: strings.Repeat("é", 101), Principal: strings.Repeat("é", 201)},
+			Actor{PerformedBy: strings.Repeat("é", 100), Principal: strings.Repeat("é", 200)}},
 	} {
 		if got := actorOf(WithActor(context.Background(), c.in)); got != c.want {
 			t.Errorf("%+v became %+v", c.in, got)
