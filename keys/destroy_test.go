@@ -72,7 +72,7 @@ func TestDestroyIsRecordedFirst(t *testing.T) {
 	}
 	e := s.audit[len(s.audit)-1]
 	if e.Operation != keys.OpDestroy || e.Actor != (keys.Actor{PerformedBy: "alice", IPAddress: "192.0.2.1", Principal: "token:ops"}) ||
-		!strings.HasPrefix(string(e.Details), `{"operation":"destroy_key","key_version":1,"key_versions":[1],"principal":"token:ops","timestamp":`) {
+		!strings.HasPrefix(string(e.Details), `{"operation":"destroy_key","key_version":1,"principal":"token:ops","timestamp":`) {
 		t.Errorf("got %+v %s", e, e.Details)
 	}
 	_, err = r.Destroy(t.Context(), "nobody")
