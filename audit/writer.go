@@ -79,7 +79,7 @@ func (w *writer) open(why string) error {
 	now := time.Now()
 	w.scratch = appendFile(w.scratch[:0], fileRecord{Version: 1, Log: w.log, File: w.file + 1, Why: why, Prev: w.hash.String(), Torn: w.torn}, now)
 	line := next.appendLine(nil, w.scratch)
-	if err := errors.Join(writeAll(out, line), out.Sync(), os.Rename(name+unfinished, name), syncDir(w.o.Dir)); err != nil {
+	if err := complete(out, line, name); err != nil {
 		_ = os.Remove(name + unfinished)
 		return errors.Join(err, out.Close())
 	}
@@ -93,14 +93,18 @@ func (w *writer) open(why string) error {
 	return nil
 }
 
-func writeAll(f file, p []byte) error {
-	_, err := f.Write(p)
-	return err
-}
-
-// syncDir makes a new name in a directory survive a crash of the machine.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+// complete writes a file's first line and gives it its name, both so that they survive a crash of the machine.
+func complete(f file, line []byte, name string) error {
+	if _, err := f.Write(line); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := os.Rename(name+unfinished, name); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(name))
 	if err != nil {
 		return err
 	}
