@@ -33,6 +33,7 @@ type site struct {
 
 func startSite(t *testing.T) *site {
 	t.Helper()
+	t.Cleanup(func() { report(t, harness.RemoveBinaries()) })
 	go func() { _, _ = harness.Binary() }() // built while the server starts; Start reports its error
 	server, err := servers.Start(servers.MariaDB, servers.Options{})
 	if err != nil {
@@ -65,7 +66,6 @@ func (s *site) stop(t *testing.T) {
 		t.Logf("the proxy's log ends with (%v):\n%s", err, log[max(0, len(log)-6000):])
 	}
 	report(t, s.proxy.Stop())
-	report(t, harness.RemoveBinaries())
 }
 
 // makeTokens makes a token for each role, and returns their lines of the section admin.
