@@ -21,7 +21,7 @@ func accessCommands() []command { return []command{accessWhoCommand()} }
 func accessWhoCommand() command {
 	return command{
 		name: "access who", short: "say who saw an owner's values, and when",
-		long: "Searches the access log for statements that touched an owner's protected values, and prints who sent them, when, from where, and what they did. --from is inclusive, --to is not. " +
+		long: "Searches the access log for statements that touched an owner's protected values, and prints who sent them, when, from where, and what they did. Statements count that ran at any moment from --from to --to, both included. " +
 			"Statements whose end was not recorded, because the proxy was killed, are listed for every owner: they may have touched his values. The log is not verified: phiproxy keys verify-audit does that. " +
 			"Each proxy has a log of its own; --dir may be given once for each.",
 		examples: []string{
@@ -35,7 +35,7 @@ func accessWhoCommand() command {
 			flags.StringVar(&a.query.Outcome, "outcome", "", "only this `outcome`: done, failed, refused, broken or unfinished")
 			flags.IntVar(&a.query.Limit, "limit", accessLimit, "at most that many statements of each log")
 			momentFlag(flags, &a.query.From, "from", "the first `time`: a date, a time, or how long ago, such as 7d")
-			momentFlag(flags, &a.query.To, "to", "the `time` to end before")
+			momentFlag(flags, &a.query.To, "to", "the last `time`")
 			flags.BoolVar(&a.json, "json", false, "print JSON lines")
 			logs := logFlags(flags)
 			return func(_ context.Context, env environment, _ []string) (err error) {
@@ -74,25 +74,50 @@ func (a *access) check() error {
 	return checkRange(a.query.From, a.query.To)
 }
 
-// who prints the events of all logs in the order of their times.
+// found is what a search of all logs gave.
+type found struct {
+	events     []audit.Event // in the order of their times
+	cut        bool          // there may be more than --limit
+	unreadable int           // damaged lines
+}
+
+// errDamaged comes after what could be read: an answer that may lack something must not look complete.
+var errDamaged = errors.New("lines of the access log cannot be read, so something may be missing; phiproxy keys verify-audit names the first one")
+
+// who prints what the logs hold about the owner.
 func (a *access) who(w io.Writer) error {
-	var events []audit.Event
-	cut := false
-	for _, dir := range a.dirs {
-		before := len(events)
-		for e, err := range audit.Search(dir, a.query) {
-			if err != nil {
-				return err
-			}
-			events = append(events, e)
-		}
-		cut = cut || len(events)-before >= a.query.Limit
+	f, err := a.search()
+	if err != nil {
+		return err
 	}
-	slices.SortStableFunc(events, func(x, y audit.Event) int { return x.Time.Compare(y.Time) })
 	if a.json {
-		return printEvents(w, events)
+		err = printEvents(w, f.events)
+	} else {
+		err = a.print(w, f)
 	}
-	return a.print(w, events, cut)
+	if err == nil && f.unreadable > 0 {
+		err = fmt.Errorf("%d %w", f.unreadable, errDamaged)
+	}
+	return err
+}
+
+func (a *access) search() (f found, err error) {
+	for _, dir := range a.dirs {
+		before := len(f.events)
+		for e, err := range audit.Search(dir, a.query) {
+			switch {
+			case errors.As(err, new(*audit.Problem)):
+				f.unreadable++
+			case err != nil:
+				return f, err
+			default:
+				f.events = append(f.events, e)
+			}
+		}
+		f.cut = f.cut || len(f.events)-before >= a.query.Limit
+	}
+	slices.SortStableFunc(f.events, func(x, y audit.Event) int { return x.Time.Compare(y.Time) })
+	return f, nil
 }
 
 func printEvents(w io.Writer, events []audit.Event) error {
@@ -106,12 +131,12 @@ func printEvents(w io.Writer, events []audit.Event) error {
 	return nil
 }
 
-func (a *access) print(w io.Writer, events []audit.Event, cut bool) error {
+func (a *access) print(w io.Writer, f found) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "TIME\tUSER\tCLIENT\tAPPLICATION\tVERB\tTABLES\tROWS\tREAD\tWRITTEN\tOUTCOME")
 	people := map[string]bool{}
-	for i := range events {
-		e := &events[i]
+	for i := range f.events {
+		e := &f.events[i]
 		people[who(e)] = true
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\n", e.Time.UTC().Format(time.RFC3339), visible(e.User), visible(e.Client), dash(visible(e.Application)),
 			dash(e.Verb), dash(visible(strings.Join(e.Tables, ","))), e.Rows, e.Opened, e.Sealed, join(" ", e.Outcome, e.Code))
@@ -119,8 +144,8 @@ func (a *access) print(w io.Writer, events []audit.Event, cut bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s by %s\n", plural(len(events), "statement"), plural(len(people), "user"))
-	if cut {
+	fmt.Fprintf(w, "%s by %s\n", plural(len(f.events), "statement"), plural(len(people), "user"))
+	if f.cut {
 		fmt.Fprintf(w, "There may be more: --limit is %d\n", a.query.Limit)
 	}
 	return nil

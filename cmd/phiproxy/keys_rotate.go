@@ -13,7 +13,7 @@ import (
 func keysRotateCommand() command {
 	return command{
 		name: "keys rotate", short: "give keys a new version for new values",
-		long: "Makes a new version of a user's key, or of everybody's. New values are sealed under it at once on every proxy; what earlier versions sealed stays readable. " +
+		long: "Makes a new version of a user's key, or of everybody's. Every proxy seals new values under it within seconds; what earlier versions sealed stays readable. " +
 			"Ctrl-C finishes the users that are being worked on, and prints the command that goes on with the rest. Exit code 0 when all is done, 1 when something failed, was interrupted or declined, 2 for a wrong command line or configuration: nothing was tried.",
 		examples: []string{
 			"phiproxy keys rotate --user USER001", "phiproxy keys rotate --all --dry-run", "phiproxy keys rotate --all --yes",
