@@ -5,6 +5,7 @@ import "time"
 // Outcomes of a statement.
 const (
 	Done       = "done"       // the server answered without an error
+	Sent       = "sent"       // sealed values were copied or removed without being opened; the server's answer was not read
 	Failed     = "failed"     // the server answered with an error, or the proxy did while the statement ran
 	Refused    = "refused"    // the proxy refused the statement; nothing of the client's was sent
 	Broken     = "broken"     // a connection ended before the answer did

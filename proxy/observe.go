@@ -21,6 +21,7 @@ import (
 //	wrote          for every value sealed
 //	failing, ended when the last packet of the answer is about to be written
 //	denied         for a statement that gets no plan
+//	settledView    between two commands
 //	lost           when the session ends
 //
 // All run on the session's goroutine.
@@ -32,6 +33,7 @@ type observed struct {
 	rows           uint64       // the session's, when it began
 	opened, sealed int64
 	code           string // of the proxy's own error
+	unseen         bool   // its answer is relayed unread
 }
 
 // begin notes that a statement is about to be run; nil is one that names no protected table. With an access log it is
@@ -42,10 +44,11 @@ func (s *session) begin(st *rewrite.Statement) error {
 	}
 	c := s.srv.shapes.planned(st.Plan)
 	c.begin()
-	if st.Verdict == rewrite.Relay || st.Outputs == nil && st.Show == nil && !st.Writes {
-		return nil // the answer passes unseen
+	unseen := st.Verdict == rewrite.Relay || st.Outputs == nil && st.Show == nil && !st.Writes
+	if unseen && (s.srv.cfg.Access == nil || len(st.Touches) == 0) {
+		return nil
 	}
-	s.seen = observed{count: c, rows: s.rows}
+	s.seen = observed{count: c, rows: s.rows, unseen: unseen}
 	if s.srv.cfg.Access == nil || len(st.Touches) == 0 {
 		return nil
 	}
@@ -90,7 +93,7 @@ func (s *session) failing(f *fault.Fault) { s.seen.code = f.ID }
 // ended notes that the answer to the statement ends with a packet, which is not written yet.
 func (s *session) ended(last []byte) {
 	run := &s.seen
-	if run.count == nil {
+	if run.count == nil || run.unseen {
 		return
 	}
 	end := audit.Event{Rows: int64(s.rows - run.rows), Opened: run.opened, Sealed: run.sealed, Outcome: audit.Done}
@@ -116,7 +119,7 @@ func isRefusal(code string) bool { return strings.HasPrefix(code, "PHI-11") }
 // finishRun counts the statement and records its end. An end that cannot be recorded now does not change the answer: the
 // beginning is recorded, and stands for it until the log can be written again.
 func (s *session) finishRun(end audit.Event) {
-	s.seen.count.end(end.Outcome != audit.Done, uint64(end.Rows))
+	s.seen.count.end(end.Outcome != audit.Done && end.Outcome != audit.Sent, uint64(end.Rows))
 	_ = s.seen.entry.End(end)
 	s.seen = observed{}
 }
@@ -140,6 +143,14 @@ func (s *session) denied(sql []byte, why error) {
 	e := s.event(c)
 	e.Outcome, e.Code = audit.Refused, f.ID
 	_ = s.srv.cfg.Access.Note(e) // nothing was shown; what the log misses is counted in it
+}
+
+// sent ends the record of a statement whose answer was relayed unread: it moved or removed sealed values and showed none,
+// so its end need not be written before the answer is released.
+func (s *session) sent() {
+	if s.seen.unseen {
+		s.finishRun(audit.Event{Outcome: audit.Sent})
+	}
 }
 
 // lost ends the record of a statement whose answer never came to its end.

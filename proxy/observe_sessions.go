@@ -102,6 +102,7 @@ func (s *session) commanded(p []byte) {
 func (s *session) settledView() {
 	s.view.status.Store(uint32(s.status))
 	s.view.rows.Store(s.rows)
+	s.sent()
 }
 
 // verbs are the words that Sessions shows, the empty one first.
