@@ -31,6 +31,9 @@ import (
 var server *testdb.Server
 
 func TestMain(m *testing.M) {
+	if os.Getenv(childPoint) != "" {
+		os.Exit(child())
+	}
 	var err error
 	if server, err = testdb.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,6 +46,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// newAlias is a second master key, which some tests move to.
+const newAlias = "alias/new-master"
+
 // world is a database and a KMS; proxies come and go.
 type world struct {
 	*testing.T
@@ -54,7 +60,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, name: "ring_" + strings.ToLower(t.Name())}
+	return newNamedWorld(t, "ring_"+strings.ToLower(t.Name()))
+}
+
+func newNamedWorld(t *testing.T, name string) *world {
+	t.Helper()
+	w := &world{T: t, name: name}
 	var err error
 	if w.db, err = server.Database(w.name); err != nil {
 		t.Fatal(err)
@@ -63,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	for _, st := range store.DDL() {
 		w.exec(st.SQL)
 	}
-	if w.kms, err = kmsemu.New(kmsemu.Options{Aliases: []string{kmsaws.DefaultKeyID}}); err != nil {
+	if w.kms, err = kmsemu.New(kmsemu.Options{Aliases: []string{kmsaws.DefaultKeyID, newAlias}}); err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(w.kms)
@@ -107,16 +118,23 @@ func (w *world) proxy(vary func(*keys.RingOptions)) *keys.Ring {
 	return r
 }
 
-func (w *world) provider() *kmsaws.Provider {
+func (w *world) provider() *kmsaws.Provider { return w.providerOf(kmsaws.DefaultKeyID) }
+
+// providerOf makes a provider for a master key and, after it, earlier ones.
+func (w *world) providerOf(alias string, old ...string) *kmsaws.Provider {
 	w.Helper()
-	p, err := kmsaws.New(w.Context(), kmsaws.Options{
-		Region: "us-east-1", Endpoint: w.url,
-		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret-access-key", ""),
-	})
+	p, err := newProvider(w.Context(), w.url, alias, old)
 	if err != nil {
 		w.Fatal(err)
 	}
 	return p
+}
+
+func newProvider(ctx context.Context, url, alias string, old []string) (*kmsaws.Provider, error) {
+	return kmsaws.New(ctx, kmsaws.Options{
+		KeyID: alias, OldKeyIDs: old, Region: "us-east-1", Endpoint: url,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret-access-key", ""),
+	})
 }
 
 func (w *world) write(r *keys.Ring, owner string) *keys.OwnerKeys {

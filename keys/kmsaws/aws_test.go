@@ -2,6 +2,7 @@ package kmsaws
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"net/http/httptest"
 	"strings"
@@ -96,6 +97,60 @@ func TestBlobsOfOthers(t *testing.T) {
 	p.old = []string{otherAlias}
 	if _, err := p.Unwrap(t.Context(), foreign, kctx); err != nil {
 		t.Errorf("an earlier master key: %v", err)
+	}
+}
+
+func TestRewrap(t *testing.T) {
+	old, e := start(t, nil)
+	kctx := keys.DEKContext("U1", 1)
+	p := &Provider{client: old.client, service: old.service, keyID: otherAlias, old: []string{DefaultKeyID}, timeout: old.timeout}
+	if !p.CanRewrap(old) || p.CanRewrap(connect(t, "http://127.0.0.1:1", nil)) {
+		t.Error("CanRewrap takes another service for the same")
+	}
+	for _, before := range []keys.Context{kctx, nil} { // nil: the guide's
+		dek, w := generate(t, old, before)
+		e.Reset()
+		for _, from := range []keys.Provider{old, p} { // p finds the blob's key among its earlier ones
+			moved, err := p.Rewrap(t.Context(), from, w, before, kctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			alone := &Provider{client: old.client, keyID: otherAlias, timeout: old.timeout}
+			if got, err := alone.Unwrap(t.Context(), moved, kctx); err != nil || !bytes.Equal(got, dek) || moved.KeyARN == w.KeyARN {
+				t.Errorf("%v: %v, wrapped by %s", before, err, moved.KeyARN)
+			}
+		}
+		for _, r := range e.Requests() {
+			if r.Operation == "ReEncrypt" && bytes.Contains(r.Body, []byte(base64.StdEncoding.EncodeToString(dek))) {
+				t.Error("the key left the service")
+			}
+		}
+	}
+	_, w := generate(t, old, kctx)
+	_, err := p.Rewrap(t.Context(), old, w, keys.DEKContext("U2", 1), kctx)
+	if !errors.Is(err, keys.ErrCorrupt) {
+		t.Errorf("another owner's context: %v", err)
+	}
+	e.Set(kmsemu.Faults{Deny: true})
+	if _, err = p.Rewrap(t.Context(), old, w, kctx, kctx); !errors.Is(err, keys.ErrRevoked) {
+		t.Errorf("denied: %v", err)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	p, e := start(t, nil)
+	kctx := keys.DEKContext("U1", 1)
+	dek := bytes.Repeat([]byte{7}, 32)
+	w, err := p.Wrap(t.Context(), dek, kctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Unwrap(t.Context(), w, kctx); err != nil || !bytes.Equal(got, dek) {
+		t.Error(err)
+	}
+	e.Set(kmsemu.Faults{Fail: -1})
+	if _, err := p.Wrap(t.Context(), dek, kctx); !errors.Is(err, keys.ErrUnavailable) {
+		t.Error(err)
 	}
 }
 

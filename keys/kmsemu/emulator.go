@@ -36,6 +36,10 @@ type Emulator struct {
 	faults  Faults
 	counts  map[string]int // operation -> requests
 	log     []Request
+
+	inside, peak int   // requests at a time: now, at most
+	second       int64 // since 1970, of the last limited request
+	inSecond     int   // requests of that second
 }
 
 // masterKey is one key; its states are KMS's own names.

@@ -1,12 +1,17 @@
 package kmsemu_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"phiproxy/keys/kmsemu"
 
@@ -15,8 +20,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
-
-	"errors"
 )
 
 const alias = "alias/surgicase-phi-master"
@@ -206,6 +209,33 @@ func TestFaults(t *testing.T) {
 	e.Reset()
 	if len(e.Counts())+len(e.Requests()) != 0 {
 		t.Error("Reset keeps something")
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	e, c := start(t, kmsemu.Options{Aliases: []string{alias}})
+	e.Set(kmsemu.Faults{Rate: 5, Latency: 20 * time.Millisecond})
+	var throttled atomic.Int64
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			_, err := c.Encrypt(context.Background(), &kms.EncryptInput{KeyId: aws.String(alias), Plaintext: []byte("text")})
+			var api smithy.APIError
+			if errors.As(err, &api) && api.ErrorCode() == "ThrottlingException" {
+				throttled.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := throttled.Load(); n < 5 || n > 15 { // the requests may lie in up to three seconds
+		t.Errorf("%d throttled", n)
+	}
+	if n := e.Peak(); n < 2 || n > 20 {
+		t.Errorf("%d at a time", n)
+	}
+	e.Reset()
+	if e.Peak() != 0 {
+		t.Error("Reset keeps the peak")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 type Faults struct {
 	Latency  time.Duration // added to every answer
 	Throttle int           // that many requests get ThrottlingException
+	Rate     int           // requests a second; those beyond get ThrottlingException; 0: no limit
 	Fail     int           // that many requests get KMSInternalException, status 500; negative: all
 	Hang     bool          // no answer until the client gives up
 	Drop     bool          // the connection is closed without an answer
@@ -47,11 +48,32 @@ func (e *Emulator) Counts() map[string]int {
 	return maps.Clone(e.counts)
 }
 
+// Peak returns the greatest number of requests at a time since the start or the last Reset.
+func (e *Emulator) Peak() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.peak
+}
+
+// enter counts a request that begins; the returned function counts its end.
+func (e *Emulator) enter() (leave func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.inside++
+	e.peak = max(e.peak, e.inside)
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.inside--
+	}
+}
+
 // Reset forgets counts and requests.
 func (e *Emulator) Reset() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.log = nil
+	e.peak = e.inside
 	clear(e.counts)
 }
 
@@ -75,7 +97,19 @@ func (e *Emulator) note(r Request) Faults {
 	} else if e.faults.Fail > 0 {
 		e.faults.Fail--
 	}
+	if f.Rate > 0 && e.beyond(f.Rate) {
+		f.Throttle = 1
+	}
 	return f
+}
+
+// beyond counts the requests of the present second and reports whether they are more than that.
+func (e *Emulator) beyond(rate int) bool {
+	if now := time.Now().Unix(); now != e.second {
+		e.second, e.inSecond = now, 0
+	}
+	e.inSecond++
+	return e.inSecond > rate
 }
 
 // refusal is the fault as the client sees it, nil for none.

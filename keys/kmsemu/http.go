@@ -28,6 +28,7 @@ func failure(typ, message string) *apiError {
 
 // ServeHTTP answers one request.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer e.enter()()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		send(w, nil, failure("SerializationException", "The request could not be read."))

@@ -45,6 +45,33 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestOldFiles(t *testing.T) {
+	file, oldFile := newFile(t), newFile(t)
+	old := create(t, oldFile)
+	kctx := keys.DEKContext("U1", 1)
+	dek, w, err := old.Generate(t.Context(), kctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Options{File: file, Create: true, OldFiles: []string{oldFile}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Unwrap(t.Context(), w, kctx); err != nil || !bytes.Equal(got, dek) {
+		t.Errorf("an earlier master key: %v", err)
+	}
+	moved, err := p.Wrap(t.Context(), dek, kctx)
+	if err != nil || moved.KeyARN != p.ARN() || moved.KeyARN == w.KeyARN {
+		t.Fatalf("wrapped by %s, %v", moved.KeyARN, err)
+	}
+	if got, err := create(t, file).Unwrap(t.Context(), moved, kctx); err != nil || !bytes.Equal(got, dek) {
+		t.Errorf("the new master key alone: %v", err)
+	}
+	if _, err := New(Options{File: file, OldFiles: []string{oldFile + ".gone"}}); err == nil {
+		t.Error("a missing earlier file was passed over")
+	}
+}
+
 func TestUnwrapRefuses(t *testing.T) {
 	p := create(t, newFile(t))
 	kctx := keys.DEKContext("U1", 1)

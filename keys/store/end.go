@@ -188,16 +188,19 @@ func (s *Store) Replace(ctx context.Context, owner string, old []byte, v keys.Ve
 		if err := lockEpoch(ctx, tx); err != nil {
 			return err
 		}
+		dek, current, err := lockCurrent(ctx, tx, owner)
+		if err != nil {
+			return err
+		}
 		done, err := tx.ExecContext(ctx, `UPDATE phiproxy_key_versions SET wrapped_dek = ?, kms_key = ?, context_bound = ?
 WHERE user_id = ? AND key_version = ? AND wrapped_dek = ? AND wrapped_dek <> ''`, encoded(v), v.Wrapped.KeyARN, v.Bound, owner, v.Number, before)
 		if err != nil {
 			return err
 		}
-		if n, err := done.RowsAffected(); err != nil || n != 1 {
+		if n, err := done.RowsAffected(); err != nil || n != 1 || current == v.Number && !sameBlob(dek, before) {
 			return errors.Join(err, exists("replace"))
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE user_encryption_keys SET encrypted_dek = ? WHERE user_id = ? AND key_version = ? AND encrypted_dek = ?`,
-			encoded(v), owner, v.Number, before)
+		_, err = tx.ExecContext(ctx, `UPDATE user_encryption_keys SET encrypted_dek = ? WHERE user_id = ? AND key_version = ?`, encoded(v), owner, v.Number)
 		return err
 	})
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -87,7 +88,7 @@ func (l *loader) add(r *row) error {
 	l.rec.Last = r.number
 	if l.cur != nil && r.number == l.cur.number {
 		l.known = true
-		if r.dek != l.cur.dek {
+		if !sameBlob(r.dek, l.cur.dek) {
 			return corrupt("current row differs from its version")
 		}
 	}
@@ -100,6 +101,13 @@ func (l *loader) add(r *row) error {
 		l.destroyed = true
 	}
 	return nil
+}
+
+// sameBlob compares two stored texts as what they stand for: base64 that another program wrote may have line breaks.
+func sameBlob(a, b string) bool {
+	x, err := base64.StdEncoding.DecodeString(a)
+	y, err2 := base64.StdEncoding.DecodeString(b)
+	return err == nil && err2 == nil && bytes.Equal(x, y)
 }
 
 // finish adds a current key that only user_encryption_keys knows: the guide's code made it.

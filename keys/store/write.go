@@ -61,7 +61,7 @@ func expectCurrent(ctx context.Context, tx *sql.Tx, owner string, from int) erro
 	var kept string
 	err = tx.QueryRowContext(ctx,
 		`SELECT wrapped_dek FROM phiproxy_key_versions WHERE user_id = ? AND key_version = ?`, owner, from).Scan(&kept)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && kept != dek {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !sameBlob(kept, dek) {
 		return exists("rotate")
 	}
 	return err
