@@ -73,7 +73,7 @@ func (s *Server) acting(ctx context.Context, c *call) (context.Context, error) {
 	case user.Type < leastAdmin:
 		return nil, fail(http.StatusForbidden, "Insufficient privileges. Admin access required (user_type >= 100)")
 	}
-	return keys.WithActor(ctx, keys.Actor{PerformedBy: id, IPAddress: c.address}), nil
+	return keys.WithActor(ctx, keys.Actor{PerformedBy: id, IPAddress: c.address, Principal: c.who.String()}), nil
 }
 
 func (s *Server) activeUser(ctx context.Context, id string) (bool, error) {

@@ -85,8 +85,8 @@ type Statement struct {
 	Fingerprint string    `json:"fingerprint"`
 	Text        string    `json:"text"` // without any literal
 	Verb        string    `json:"verb"`
-	Verdict     string    `json:"verdict" enum:"relay,direct,lookup,refuse"`
-	Reason      string    `json:"reason"` // PHI number of the refusal
+	Verdict     string    `json:"verdict"` // relay, direct, lookup, refuse, ...
+	Reason      string    `json:"reason"`  // PHI number of the refusal
 	Count       uint64    `json:"count"`
 	Errors      uint64    `json:"errors"`
 	Rows        uint64    `json:"rows"`

@@ -111,7 +111,7 @@ func (s *Server) viewRoutes() []route {
 		{method: "GET", path: "/admin/statements", role: viewer, polled: true, call: (*Server).statements,
 			summary: "Shapes of statements about protected tables with their verdicts, the most frequent first. Texts hold no literal.",
 			params: []param{
-				{name: "verdict", kind: choice, choices: []string{"relay", "direct", "lookup", "refuse"}, doc: "Only statements with this verdict."},
+				{name: "verdict", doc: "Only statements with this verdict: direct, lookup, refuse, ..."},
 				limit(100, 10000, "Most statements to return."),
 			}, answers: []any{statementList{}}},
 		{method: "GET", path: "/admin/access", role: viewer, call: (*Server).accessLog,
@@ -121,7 +121,7 @@ func (s *Server) viewRoutes() []route {
 				{name: "user", doc: "Only this database or application user."},
 				{name: "from", kind: moment, doc: "Only statements from then on."},
 				{name: "to", kind: moment, doc: "Only statements before then."},
-				{name: "outcome", kind: choice, choices: []string{audit.Done, audit.Failed, audit.Refused, audit.Broken, audit.Unfinished}, doc: "Only statements with this outcome."},
+				{name: "outcome", kind: choice, choices: []string{audit.Done, audit.Failed, audit.Refused, audit.Sent, audit.Broken, audit.Unfinished}, doc: "Only statements with this outcome."},
 				limit(100, 1000, "Most statements to return."),
 			}, answers: []any{accessList{}}, errors: []int{500, 503}},
 	}

@@ -52,12 +52,12 @@ func (s *Server) accessLog(ctx context.Context, c *call) (any, error) {
 	limit := c.values.number("limit")
 	q := audit.Query{
 		Owner: c.values.text("owner"), User: c.values.text("user"), Outcome: c.values.text("outcome"),
-		From: c.values.moment("from"), To: c.values.moment("to"), Limit: limit + 1,
+		From: c.values.moment("from"), To: c.values.moment("to"), Limit: limit + 1, Done: ctx.Done(),
 	}
 	answer := accessList{Entries: []audit.Event{}}
 	for event, err := range s.options.Search(q) {
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, errors.Is(err, audit.ErrStopped):
 			return nil, fail(http.StatusServiceUnavailable, "The search takes too long; choose a shorter time")
 		case isProblem(err):
 			answer.Bad++
