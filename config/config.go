@@ -38,6 +38,7 @@ type ListenTLS struct {
 	Key        string `yaml:"key" file:"true" doc:"PEM file with its private key."`
 	SelfSigned bool   `yaml:"self_signed" doc:"Makes a certificate at start that lives in memory only. Clients can encrypt, but cannot verify whom they talk to."`
 	Require    bool   `yaml:"require" doc:"Refuses clients that do not switch to TLS."`
+	ClientCA   string `yaml:"client_ca" file:"true" doc:"PEM file with the authorities of client certificates. A client may then show one; its subject stands in the access log and the list of sessions. Users and passwords stay the database's."`
 }
 
 // Enabled reports whether the proxy offers TLS to clients.

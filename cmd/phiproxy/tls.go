@@ -26,7 +26,14 @@ func clientTLS(c config.ListenTLS) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}, nil
+	t := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}}
+	if c.ClientCA != "" {
+		t.ClientAuth = tls.VerifyClientCertIfGiven
+		if t.ClientCAs, err = authorities(c.ClientCA); err != nil {
+			return nil, fmt.Errorf("listen.tls.client_ca: %w", err)
+		}
+	}
+	return t, nil
 }
 
 func ownCertificate(c config.ListenTLS) (tls.Certificate, error) {

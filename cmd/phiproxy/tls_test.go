@@ -118,6 +118,31 @@ func TestFilesThatAreNoCertificates(t *testing.T) {
 	}
 }
 
+// A client may show a certificate of the configured authorities, or none; one of others ends the connection.
+func TestClientCertificates(t *testing.T) {
+	cert, key := writePair(t)
+	if _, err := clientTLS(config.ListenTLS{SelfSigned: true, ClientCA: key}); err == nil {
+		t.Error("a key was taken for an authority")
+	}
+	server, err := clientTLS(config.ListenTLS{SelfSigned: true, ClientCA: cert})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := selfSigned("stranger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Up to TLS 1.2 the client learns in the handshake what the server thinks of its certificate.
+	client := &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}
+	if err := handshake(t, client, server); err != nil {
+		t.Error(err)
+	}
+	client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &stranger, nil }
+	if handshake(t, client, server) == nil {
+		t.Error("a stranger's certificate was taken")
+	}
+}
+
 // The store's account is verified under its own host name, unless it is the backend.
 func TestStoreTLS(t *testing.T) {
 	b := config.Backend{Address: "db:3306", TLS: config.BackendTLS{Mode: config.TLSVerify}}
