@@ -391,6 +391,23 @@ func TestDifferentialSurgiCase(t *testing.T) {
 	})
 }
 
+// Forms of statements that the application does not use.
+func TestDifferentialForms(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		for _, prepare := range []bool{false, true} {
+			name := map[bool]string{false: "text", true: "prepared"}[prepare]
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				p := newPair(t, s, "forms_"+name)
+				for _, st := range script(t, "forms.sql") {
+					p.run(t, st, prepare)
+				}
+				checkGaps(t, fmt.Sprintf("forms-%s-%s", s.Kind, name), p.gaps)
+			})
+		}
+	})
+}
+
 // The comparison itself must be calm: two plaintext databases give equal answers.
 func TestDifferentialControl(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {

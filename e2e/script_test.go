@@ -38,9 +38,12 @@ func seedNames() *strings.Replacer {
 }
 
 // surgicase are the application's statements.
-func surgicase(t *testing.T) []statement {
+func surgicase(t *testing.T) []statement { return script(t, "surgicase.sql") }
+
+// script are the statements of a file of testdata, each behind a line `-- @ID`.
+func script(t *testing.T, name string) []statement {
 	t.Helper()
-	file, err := os.ReadFile("testdata/surgicase.sql")
+	file, err := os.ReadFile("testdata/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 
 	"phiproxy/crypto/envelope"
 	"phiproxy/keys"
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/logical"
 )
 
 // openOwners is how many owners a statement remembers between its rows.
@@ -118,10 +120,10 @@ func (o *opener) lateKey(who *openOwner, id envelope.KeyID) (*envelope.Key, erro
 // openPlain reads a value that is no envelope: a literal of the statement, or what a table holds while it is migrating,
 // which is a value of the guide's format or plaintext.
 func (o *opener) openPlain(dst []byte, out *rewrite.Output, owner, stored []byte) ([]byte, error) {
+	if plain, ok := o.s.literal(out.Wrapped, stored); ok {
+		return append(dst, plain...), nil
+	}
 	if !out.Table.Migrating {
-		if out.Wrapped != nil && out.Wrapped.Has(stored) {
-			return append(dst, stored...), nil
-		}
 		return dst, fault.Plain.With("%s", place(out))
 	}
 	if owner == nil || !envelope.LooksLegacy(stored) {
@@ -164,4 +166,31 @@ func (o *opener) owner(name []byte) (*openOwner, error) {
 	o.owners[who.name] = who
 	o.last = who
 	return who, nil
+}
+
+// literal finds the literal of COALESCE that a value is. It comes in the client's character set or the connection's, and from
+// MariaDB in that of the results.
+func (s *session) literal(w *rewrite.Wrapped, value []byte) (plain []byte, ok bool) {
+	if w == nil {
+		return nil, false
+	}
+	for _, l := range w.Literals {
+		plain := l
+		if s.env.Client == "latin1" {
+			plain = logical.FromLatin1(l)
+		}
+		for _, form := range [][]byte{l, convert(plain, s.env.Connection), convert(plain, s.env.Results.Name)} {
+			if bytes.Equal(form, value) {
+				return plain, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func convert(text []byte, charset string) []byte {
+	if charset == "binary" {
+		return text
+	}
+	return logical.Text(len(text)).AppendText(nil, text, logical.Charset{Name: charset})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -20,7 +21,7 @@ func (w *writer) value(l rewrite.Literal) (logical.Value, error) {
 	case token.Param:
 		return w.paramValue(&w.params[l.Param])
 	case token.String:
-		return w.textValue(token.Unquote(nil, l.Raw, w.s.state.Mode))
+		return w.literalText(l)
 	case token.Int:
 		return logical.Value{Kind: logical.Int, Bytes: l.Raw}, nil
 	case token.Decimal:
@@ -31,6 +32,20 @@ func (w *writer) value(l rewrite.Literal) (logical.Value, error) {
 		return hexValue(l.Raw)
 	}
 	return logical.Value{}, fault.ValueForm.With("literal of kind %d", l.Kind)
+}
+
+// literalText reads a string literal. Behind an introducer its bytes are not the client's character set's.
+func (w *writer) literalText(l rewrite.Literal) (logical.Value, error) {
+	text := l.Text(w.s.state.Mode)
+	switch {
+	case l.Charset == "binary":
+		return logical.Value{Kind: logical.Binary, Bytes: text}, nil
+	case l.Charset == "":
+		return w.textValue(text)
+	case !utf8.Valid(text): // the server's parser would say 1300
+		return logical.Value{}, fault.ValueForm.With("a string that is not in the character set of its introducer")
+	}
+	return logical.Value{Kind: logical.String, Bytes: text}, nil
 }
 
 // textValue converts text from the client's character set. Text that is not valid in it stays as it is, for the type to

@@ -63,6 +63,9 @@ func (s *session) ensureState() error {
 	if charsetWidth(s.env.Client) == 1 {
 		s.state.Mode |= token.SingleByte
 	}
+	if row[3] == nil {
+		s.state.Mode |= token.UnconvertedResults
+	}
 	s.dirty = false
 	return nil
 }

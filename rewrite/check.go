@@ -143,11 +143,7 @@ func (r *resolver) zero(ref reference) *fault.Error {
 	if ref.at < 0 {
 		return fault.Flag.With("position")
 	}
-	text := []byte{'('}
-	for i := ref.at; i < ref.end; i++ {
-		text = append(text, r.u.text(i)...)
-	}
-	r.edit(ref.at, ref.end, string(text)+"*0)")
+	r.edit(ref.at, ref.end, "("+r.u.plainText(ref.at, ref.end)+"*0)")
 	return nil
 }
 

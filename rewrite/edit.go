@@ -93,27 +93,52 @@ func (s *Statement) Template(dst []byte) (out []byte, textOnly bool) {
 // span is a range of tokens [from, to).
 type span struct{ from, to int }
 
-// literal reads the value in a span; ok is false when it is not one literal. A sign belongs to a number.
+// literal reads the value in a span; ok is false when it is not one literal. A sign belongs to a number, and strings that
+// follow each other are one.
 func (s *Statement) literal(v span) (l Literal, ok bool) {
 	t := s.Tokens[v.from]
-	switch v.to - v.from {
-	case 1:
+	switch n := v.to - v.from; {
+	case n == 1:
 		return s.single(v.from)
-	case 2:
-		if t.Is(s.SQL, "_BINARY") && s.Tokens[v.from+1].Kind == token.Hex {
-			return s.single(v.from + 1) // a hexadecimal literal is a binary string by itself
-		}
-		if !t.IsOp(s.SQL, "-") && !t.IsOp(s.SQL, "+") {
-			return Literal{}, false
-		}
+	case n == 2 && t.Is(s.SQL, "_BINARY") && s.Tokens[v.from+1].Kind == token.Hex:
+		return s.single(v.from + 1) // a hexadecimal literal is a binary string by itself
+	case n == 2 && (t.IsOp(s.SQL, "-") || t.IsOp(s.SQL, "+")):
 		l, ok = s.single(v.from + 1)
 		switch l.Kind {
 		case token.Int, token.Decimal, token.Float:
 			l.Raw = append([]byte{s.SQL[t.Start]}, l.Raw...)
 			return l, ok
 		}
+	case n > 1:
+		return s.strings(v)
 	}
 	return Literal{}, false
+}
+
+// strings reads 'a' 'b', which the servers join, and a string behind an introducer.
+func (s *Statement) strings(v span) (Literal, bool) {
+	l := Literal{Kind: token.String}
+	switch t := s.Tokens[v.from]; {
+	case t.Is(s.SQL, "_UTF8MB4"):
+		l.Charset = "utf8mb4"
+		v.from++
+	case t.Is(s.SQL, "_BINARY"):
+		l.Charset = "binary"
+		v.from++
+	}
+	for _, t := range s.Tokens[v.from:v.to] {
+		if t.Kind != token.String {
+			return Literal{}, false
+		}
+	}
+	for _, t := range s.Tokens[v.from:v.to] {
+		if l.Raw == nil {
+			l.Raw = t.Text(s.SQL)
+		} else {
+			l.Rest = append(l.Rest, t.Text(s.SQL))
+		}
+	}
+	return l, true
 }
 
 func (s *Statement) single(i int) (Literal, bool) {

@@ -14,16 +14,23 @@ func (q *selecting) group() *fault.Error {
 	}
 	q.keyed = map[instance]map[int]bool{}
 	var protected []column
+	var early []reference // to flags that the server would sort by before the primary key
 	for _, item := range q.s.GroupBy.Items {
 		c, err := q.grouped(item.Expr)
 		if err != nil {
 			return err
 		}
-		if c.kind == sealed || c.kind == flagged {
-			protected = append(protected, c)
-			if !q.covers(c.origin) && q.sorted() {
-				return one(c.kind, fault.GroupBy).With("the server sorts by a protected column before the primary key")
-			}
+		if c.kind != sealed && c.kind != flagged {
+			continue
+		}
+		protected = append(protected, c)
+		name, named := bare(item.Expr).(*ast.ColumnNameExpr)
+		switch {
+		case q.covers(c.origin) || !q.sorted():
+		case c.kind == flagged && named:
+			early = append(early, q.r.reference(name.Name))
+		default:
+			return one(c.kind, fault.GroupBy).With("the server sorts by a protected column before the primary key")
 		}
 	}
 	for _, c := range protected {
@@ -31,8 +38,35 @@ func (q *selecting) group() *fault.Error {
 			return one(c.kind, fault.GroupBy).With("the primary key is not in GROUP BY")
 		}
 	}
+	if err := q.sortLate(early); err != nil {
+		return err
+	}
 	if q.s.GroupBy.Rollup && (len(protected) > 0 || q.outputs(sealed) || q.outputs(flagged)) {
 		return fault.Rollup.With("WITH ROLLUP")
+	}
+	return nil
+}
+
+// sortLate makes the flags in GROUP BY 0 where they would decide the order, and groups by them behind everything else, where
+// they change nothing: the primary key is there already, but the server wants to see them named.
+func (q *selecting) sortLate(flags []reference) *fault.Error {
+	if len(flags) == 0 {
+		return nil
+	}
+	items := q.s.GroupBy.Items
+	last, ok := items[len(items)-1].Expr.(*ast.ColumnNameExpr)
+	if !ok {
+		return fault.Flag.With("GROUP BY ends in an expression")
+	}
+	end := q.r.reference(last.Name).end
+	if end < 1 || q.r.u.is(end, "ASC", "DESC", "WITH") {
+		return fault.Flag.With("GROUP BY ends in more than a name")
+	}
+	for _, ref := range flags {
+		if err := q.r.zero(ref); err != nil {
+			return err
+		}
+		q.r.edit(end, end, ", "+q.r.u.plainText(ref.at, ref.end)+" ")
 	}
 	return nil
 }

@@ -187,6 +187,9 @@ func mergeOrigin(a, b origin) (origin, bool) {
 		return origin{}, false
 	}
 	if a.wrapped != nil {
+		if isDateType(p.Type) && a.wrapped.notNull != b.wrapped.notNull { // one is text, the other still a date
+			return origin{}, false
+		}
 		a.wrapped = &wrapping{
 			literals: append(a.wrapped.literals[:len(a.wrapped.literals):len(a.wrapped.literals)], b.wrapped.literals...),
 			notNull:  a.wrapped.notNull && b.wrapped.notNull,

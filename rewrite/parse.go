@@ -20,21 +20,6 @@ import (
 
 const tag = '\x01'
 
-// piece is one token of the parse text.
-type piece struct {
-	tok  int    // index of the client's token
-	text string // put in its place when not ""
-}
-
-// pieces are all tokens of the statement.
-func (u *unit) pieces() []piece {
-	p := make([]piece, u.end)
-	for i := range p {
-		p[i].tok = i
-	}
-	return p
-}
-
 // parsed is a syntax tree and the way back from it to the tokens.
 type parsed struct {
 	u       *unit
@@ -135,7 +120,7 @@ func (u *unit) verbatim(i int) bool {
 	word := string(u.text(i))
 	special := u.planner.names.special(word)
 	switch {
-	case u.op(i-1, "."):
+	case u.op(i-1, "."), u.lists[i].to > 0:
 		return false
 	case u.toks[i+1].Kind == token.String && (keywords[strings.ToUpper(word)] || word[0] == '_'):
 		return true

@@ -8,8 +8,9 @@
 package rewrite
 
 import (
-	"bytes"
+	"unicode/utf8"
 
+	"phiproxy/rewrite/logical"
 	"phiproxy/rewrite/token"
 )
 
@@ -67,20 +68,28 @@ type Output struct {
 	Wrapped *Wrapped
 }
 
+// Type is what the column is to clients: its own type, but text for a date that stands beside text in COALESCE.
+func (o *Output) Type() logical.Type {
+	t := o.Table.Columns[o.Column].Protected.Type
+	if o.Wrapped == nil || !o.Wrapped.NotNull || !isDateType(t) {
+		return t
+	}
+	return logical.Text(max(t.MaxPlaintext(), o.Wrapped.Width()))
+}
+
 // Wrapped describes COALESCE(col, 'literal') and IFNULL(col, 'literal').
 type Wrapped struct {
 	Literals [][]byte // literal values as written by the client, unquoted, in the client's character set
 	NotNull  bool     // a non-NULL literal makes the column NOT NULL
 }
 
-// Has reports whether a value is one of the literals.
-func (w *Wrapped) Has(value []byte) bool {
+// Width is how many characters the longest literal has.
+func (w *Wrapped) Width() int {
+	n := 0
 	for _, l := range w.Literals {
-		if bytes.Equal(l, value) {
-			return true
-		}
+		n = max(n, utf8.RuneCount(l))
 	}
-	return false
+	return n
 }
 
 // Touch names a protected column that a statement reads (its value reaches the client) or writes.
@@ -110,6 +119,18 @@ type Literal struct {
 	Kind  token.Kind // String, Int, Decimal, Float, Hex, Bit, Null, Default, Param, or token.None when there is no value
 	Raw   []byte     // the token's text, quotes included; a leading sign is part of a number
 	Param int        // parameter number, from 0, when Kind is Param
+	Rest  [][]byte   // the other parts of a String that is written in several
+	// Charset is that of a String with an introducer: "utf8mb4" or "binary"; "" is the client's.
+	Charset string
+}
+
+// Text is the value of a String, in its character set.
+func (l Literal) Text(m token.Mode) []byte {
+	text := token.Unquote(nil, l.Raw, m)
+	for _, part := range l.Rest {
+		text = token.Unquote(text, part, m)
+	}
+	return text
 }
 
 // Cell is one client value on its way into a protected column.

@@ -4,6 +4,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/token"
 )
 
 // use says what becomes of a query's rows.
@@ -251,8 +252,12 @@ func (r *resolver) wrapped(e *ast.FuncCallExpr, sc *scope) (origin, *fault.Error
 	if o.wrapped != nil {
 		*w = wrapping{literals: append([]int(nil), o.wrapped.literals...), notNull: o.wrapped.notNull}
 	}
-	if !isText(o.table.Columns[o.column].Protected.Type) {
-		return origin{}, fault.Mixed.With("not a text column")
+	switch c := &o.table.Columns[o.column]; {
+	case isText(c.Protected.Type):
+	case !isDateType(c.Protected.Type) || !c.Nullable:
+		return origin{}, fault.Mixed.With("neither a text column nor a date that can be NULL")
+	case r.u.state.Mode&token.UnconvertedResults != 0:
+		return origin{}, fault.Mixed.With("a date as text, and character_set_results is NULL")
 	}
 	for _, arg := range e.Args[1:] {
 		i, ok := r.textLiteral(arg)

@@ -13,6 +13,7 @@ type resolver struct {
 	edits []edit
 	seen  []bool // token -> its name was understood
 	named int    // hidden columns named so far
+	lists int    // column lists of derived tables understood so far
 }
 
 func newResolver(pr *parsed) *resolver {
@@ -38,6 +39,9 @@ func (r *resolver) ident(n ast.CIStr) (string, int) {
 func (r *resolver) accounted() *fault.Error {
 	if !r.u.touched {
 		return nil
+	}
+	if r.lists < len(r.u.lists) {
+		return fault.Unsure.With("a column list that is no derived table's")
 	}
 	for i := range r.u.end {
 		if name, ok := r.u.name(i); ok && !r.seen[i] && r.u.planner.names.columns[fold(name)] {
@@ -206,7 +210,7 @@ func (r *resolver) tableSource(n *ast.TableSource, sc *scope) (*item, *fault.Err
 }
 
 func (r *resolver) entry(n *ast.TableSource, sc *scope) (*source, *fault.Error) {
-	alias, _ := r.ident(n.AsName)
+	alias, at := r.ident(n.AsName)
 	if name, ok := n.Source.(*ast.TableName); ok {
 		return r.tableName(name, alias, sc.ctes)
 	}
@@ -218,30 +222,56 @@ func (r *resolver) entry(n *ast.TableSource, sc *scope) (*source, *fault.Error) 
 	if err != nil {
 		return nil, err
 	}
-	names, err := r.columnNames(n.ColumnNames, b)
+	names, err := r.columnNames(r.columnList(at), b)
 	if err != nil {
 		return nil, err
 	}
 	return derivedSource(b, &source{name: alias, ref: quoteName(alias)}, names), nil
 }
 
-// columnNames reads the column list of a derived table or common table expression and adds the hidden columns to it.
-func (r *resolver) columnNames(list []ast.CIStr, b *block) ([]string, *fault.Error) {
+// columnList are the tokens of the column list behind a derived table's alias at token i.
+func (r *resolver) columnList(i int) []int {
+	list, ok := r.u.lists[i]
+	if !ok {
+		return nil
+	}
+	r.lists++
+	var names []int
+	for at := list.from; at < list.to; at += 2 {
+		names = append(names, at)
+	}
+	return names
+}
+
+// nameTokens are the tokens of the names in a list, -1 for those that are not known.
+func (r *resolver) nameTokens(list []ast.CIStr) []int {
+	var names []int
+	for _, n := range list {
+		_, at := r.ident(n)
+		names = append(names, at)
+	}
+	return names
+}
+
+// columnNames reads the column list of a derived table or common table expression, given by its tokens, and adds the hidden
+// columns to it.
+func (r *resolver) columnNames(list []int, b *block) ([]string, *fault.Error) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	names, last := make([]string, len(list)), -1
-	for i, n := range list {
-		names[i], last = r.ident(n)
+	names, last := make([]string, len(list)), list[len(list)-1]
+	for i, at := range list {
+		if at < 0 {
+			return nil, fault.Unsure.With("a keyword in a column list")
+		}
+		names[i] = r.u.toks[at].Name(r.u.sql)
+		r.mark(at)
 	}
 	if b.open || len(names) != len(b.outputs)-b.appended || b.starHidden {
 		if b.protected() {
 			return nil, fault.Unsure.With("column list of a derived table")
 		}
 		return names, nil
-	}
-	if b.appended > 0 && last < 0 {
-		return nil, fault.Unsure.With("column list of a derived table ends in a keyword")
 	}
 	for _, out := range b.outputs[len(names):] {
 		r.edit(last+1, last+1, ", "+quoteName(out.name))
@@ -323,7 +353,7 @@ func (r *resolver) with(w *ast.WithClause, outer *scope, ctes *cte) (*cte, *faul
 			return nil, fault.Recursive.With("the expression reads a protected table")
 		}
 		r.u.touched = r.u.touched || before
-		names, err := r.columnNames(e.ColNameList, b)
+		names, err := r.columnNames(r.nameTokens(e.ColNameList), b)
 		if err != nil {
 			return nil, err
 		}

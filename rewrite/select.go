@@ -92,11 +92,6 @@ func (u *unit) closing(i int) int {
 	return u.end - 1
 }
 
-// cut takes the tokens [from, to) out of the pieces.
-func cut(pieces []piece, from, to int) []piece {
-	return slices.DeleteFunc(pieces, func(p piece) bool { return from <= p.tok && p.tok < to })
-}
-
 // finish makes the plan of a statement that has been resolved; b is its result set, nil without one.
 func (r *resolver) finish(b *block, why string) (*Plan, *fault.Error) {
 	if err := r.accounted(); err != nil {
@@ -150,3 +145,5 @@ func isText(t logical.Type) bool {
 	name := t.String()
 	return strings.Contains(name, "char") || strings.HasSuffix(name, "text")
 }
+
+func isDateType(t logical.Type) bool { return t.String() == "date" }

@@ -100,7 +100,7 @@ func simpleTuples(sql []byte, toks []token.Token) tupleList {
 		return none
 	}
 	list := findTuples(sql, toks)
-	if list.first < 0 || list.second < 0 {
+	if list.first < 0 || list.second < 0 || !toks[list.first].IsOp(sql, "(") { // the kinds of all values in ROW(..) matter
 		return none
 	}
 	width := -1
@@ -126,11 +126,21 @@ func findTuples(sql []byte, toks []token.Token) tupleList {
 			depth--
 		case depth == 0 && (t.Is(sql, "SELECT") || t.Is(sql, "SET") || t.Is(sql, "TABLE") || t.Is(sql, "WITH")):
 			return none
-		case depth == 0 && (t.Is(sql, "VALUES") || t.Is(sql, "VALUE")) && toks[i+1].IsOp(sql, "("):
-			return tuplesFrom(sql, toks, i+1)
+		case depth == 0 && (t.Is(sql, "VALUES") || t.Is(sql, "VALUE")):
+			if _, ok := tupleAt(sql, toks, i+1); ok {
+				return tuplesFrom(sql, toks, i+1)
+			}
 		}
 	}
 	return none
+}
+
+// tupleAt is the parenthesis of the tuple that begins at token i, which may be written ROW(..).
+func tupleAt(sql []byte, toks []token.Token, i int) (open int, ok bool) {
+	if i+1 < len(toks) && toks[i].Is(sql, "ROW") {
+		i++
+	}
+	return i, i < len(toks) && toks[i].IsOp(sql, "(")
 }
 
 func tuplesFrom(sql []byte, toks []token.Token, first int) tupleList {
@@ -138,7 +148,7 @@ func tuplesFrom(sql []byte, toks []token.Token, first int) tupleList {
 	for i := first; ; {
 		end := closingToken(sql, toks, i)
 		list.end = end + 1
-		if !toks[list.end].IsOp(sql, ",") || !toks[list.end+1].IsOp(sql, "(") {
+		if _, ok := tupleAt(sql, toks, list.end+1); !ok || !toks[list.end].IsOp(sql, ",") {
 			return list
 		}
 		if list.second < 0 {

@@ -14,6 +14,7 @@ type unit struct {
 	toks    []token.Token // the last one is EOF
 	end     int           // index of the token behind the statement: EOF, or the semicolon in front of it
 	touched bool          // a protected table was found to be read or written
+	lists   map[int]span  // token of a derived table's alias -> the names of its column list
 	literal bool          // the plan depends on the text of literals, which a shape does not hold
 }
 
@@ -41,6 +42,15 @@ func (u *unit) from(i int) *unit {
 }
 
 func (u *unit) text(i int) []byte { return u.toks[i].Text(u.sql) }
+
+// plainText is the text of the tokens [from, to) without what stands between them: a name with its qualifiers.
+func (u *unit) plainText(from, to int) string {
+	var b []byte
+	for i := from; i < to; i++ {
+		b = append(b, u.text(i)...)
+	}
+	return string(b)
+}
 
 // is reports whether token i is one of the unquoted words, given in upper case.
 func (u *unit) is(i int, words ...string) bool {

@@ -102,11 +102,18 @@ func (in *inserting) pieces() []piece {
 	pieces := in.u.pieces()
 	if in.alias.to > 0 {
 		pieces = cut(pieces, in.alias.from, in.alias.to)
+		delete(in.u.lists, in.alias.from+1)
 	}
 	if l := simpleTuples(in.u.sql, in.u.toks); l.second >= 0 {
 		pieces = cut(pieces, l.second, l.end)
 	}
-	return pieces
+	return slices.DeleteFunc(pieces, func(p piece) bool { return in.opensRow(p.tok) })
+}
+
+// opensRow reports whether token i is the ROW of a tuple in VALUES ROW(..), ROW(..).
+func (in *inserting) opensRow(i int) bool {
+	u := in.u
+	return in.list.first <= i && i < in.list.end && u.is(i, "ROW") && u.op(i+1, "(") && (i == in.list.first || u.op(i-1, ",") && u.op(i-2, ")"))
 }
 
 func (in *inserting) plan() (*Plan, *fault.Error) {
@@ -117,8 +124,14 @@ func (in *inserting) plan() (*Plan, *fault.Error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.stmt.Select != nil {
+	switch {
+	case in.stmt.Select != nil:
 		return in.copy(columns)
+	case in.onlyDefaults():
+		return in.r.finish(nil, "stores nothing but defaults")
+	}
+	if err := in.rowForm(); err != nil {
+		return nil, err
 	}
 	w := &writePlan{kind: inserts, table: in.target.table, ignore: in.stmt.IgnoreErr}
 	w.insert = insertPlan{columns: columns, owner: slices.Index(columns, w.table.Owner), flag: slices.Index(columns, w.table.Flag), first: in.list.first, end: in.list.end, mode: in.u.state.Mode}
@@ -130,6 +143,29 @@ func (in *inserting) plan() (*Plan, *fault.Error) {
 		return nil, err
 	}
 	return in.finish(w)
+}
+
+// onlyDefaults reports whether the statement is INSERT INTO t () VALUES (), which writes no value.
+func (in *inserting) onlyDefaults() bool {
+	if in.stmt.IsReplace || len(in.stmt.OnDuplicate) > 0 || len(in.stmt.Columns) > 0 || len(in.stmt.Lists) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(in.stmt.Lists, func(row []ast.ExprNode) bool { return len(row) > 0 })
+}
+
+// rowForm refuses VALUES ROW(..) where it is more than another spelling. The server makes a table of the rows first, which
+// MariaDB does not know, and which gives each column one type.
+func (in *inserting) rowForm() *fault.Error {
+	if in.list.first < 0 || !in.u.is(in.list.first, "ROW") {
+		return nil
+	}
+	switch {
+	case in.u.schema.Flavor != MySQL:
+		return fault.Unparsable.With("VALUES ROW")
+	case in.stmt.IsReplace, len(in.stmt.OnDuplicate) > 0:
+		return fault.ValueForm.With("VALUES ROW in a statement that can meet rows")
+	}
+	return nil
 }
 
 // elsewhere plans an INSERT into another table, whose values may come from protected ones.
@@ -232,9 +268,13 @@ func (in *inserting) values(w *writePlan) *fault.Error {
 	s := in.u.bound()
 	s.Plan = &Plan{write: w}
 	var failed *fault.Error
+	types := rowTypes{table: t, columns: columns}
 	s.eachTuple(func(row int, values []span) {
 		if failed == nil {
 			failed = checkTuple(s, t, columns, values)
+		}
+		if failed == nil && in.list.first >= 0 && in.u.is(in.list.first, "ROW") {
+			failed = types.check(s, values)
 		}
 	})
 	if failed != nil {
@@ -268,6 +308,34 @@ func checkTuple(s *Statement, t *Table, columns []int, values []span) *fault.Err
 	return nil
 }
 
+// rowTypes checks that the values of VALUES ROW(..), ROW(..) in each protected or owner column are of one kind: the server
+// gives the column a type that takes all of them, so that 2 becomes 2.00 beside 1.50.
+type rowTypes struct {
+	table   *Table
+	columns []int
+	kinds   map[int]token.Kind // index of the value -> kind
+}
+
+func (r *rowTypes) check(s *Statement, values []span) *fault.Error {
+	if r.kinds == nil {
+		r.kinds = make(map[int]token.Kind)
+	}
+	for i, v := range values {
+		if role := r.table.role(r.columns[i]); role != protects && role != owns {
+			continue
+		}
+		l, _ := s.literal(v)
+		if l.Kind == token.Null {
+			continue
+		}
+		if before, ok := r.kinds[i]; ok && before != l.Kind || l.Kind != token.String && l.Kind != token.Int || l.Charset != "" {
+			return fault.ValueForm.With("VALUES ROW, column %s", r.table.Columns[r.columns[i]].Name)
+		}
+		r.kinds[i] = l.Kind
+	}
+	return nil
+}
+
 // ownerKind reports whether an owner can be read from a literal of the kind.
 func ownerKind(k token.Kind) bool {
 	switch k {
@@ -289,7 +357,8 @@ func (s *Statement) eachTuple(f func(row int, values []span)) (end int) {
 		return in.end
 	}
 	values := make([]span, 0, len(in.columns))
-	for row, i := 0, in.first; ; row++ {
+	i, _ := tupleAt(s.SQL, s.Tokens, in.first)
+	for row := 0; ; row++ {
 		values = values[:0]
 		depth, start := 0, i+1
 		for i++; depth > 0 || !s.Tokens[i].IsOp(s.SQL, ")"); i++ {
@@ -306,10 +375,11 @@ func (s *Statement) eachTuple(f func(row int, values []span)) (end int) {
 		}
 		f(row, append(values, span{start, i}))
 		i++
-		if !s.Tokens[i].IsOp(s.SQL, ",") || !s.Tokens[i+1].IsOp(s.SQL, "(") {
+		next, ok := tupleAt(s.SQL, s.Tokens, i+1)
+		if !s.Tokens[i].IsOp(s.SQL, ",") || !ok {
 			return i
 		}
-		i++
+		i = next
 	}
 }
 

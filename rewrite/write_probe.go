@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -185,7 +186,7 @@ func (p *prober) keyText(c int, l Literal) (text string, never bool, err error) 
 		v = canonicalDigits(l.Raw)
 		stored = col.StoresInt(v)
 	case token.String:
-		v = token.Unquote(nil, l.Raw, in.mode)
+		v = l.Text(in.mode)
 		stored = col.StoresText(v) && (isASCII(v) || in.mode&token.SingleByte == 0) || col.Type == "date" && isDate(v)
 	}
 	if c == t.AutoInc && string(v) == "0" && in.mode&token.NoAutoValueOnZero == 0 {
@@ -205,7 +206,7 @@ func (p *prober) unless(ok bool, col *Column) error {
 // with a number is another comparison.
 func (p *prober) quoted(l Literal, text string) string {
 	if l.Kind == token.String {
-		return string(l.Raw)
+		return string(bytes.Join(append([][]byte{l.Raw}, l.Rest...), []byte(" ")))
 	}
 	return "'" + text + "'"
 }

@@ -168,7 +168,7 @@ func TestRefusedWrites(t *testing.T) {
 	}{
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',UPPER('x'))", fault.ValueForm},
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',@v)", fault.ValueForm},
-		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u','a' 'b')", fault.ValueForm},
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',N'a')", fault.ValueForm},
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',_latin1'b')", fault.ValueForm},
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c',CONCAT('u'),'b')", fault.OwnerForm},
 		{"INSERT INTO cases (case_id,user_id,patient_first) SELECT 'c','u','John'", fault.Copy},
@@ -183,7 +183,7 @@ func TestRefusedWrites(t *testing.T) {
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u','x') ON DUPLICATE KEY UPDATE user_id = 'b'", fault.OwnerMove},
 		{"INSERT INTO cases (case_id,user_id) VALUES ('c','u') RETURNING patient_first", fault.Returning},
 		{"INSERT INTO cases (case_id,user_id) VALUES ('c','u') ON DUPLICATE KEY UPDATE user_id = VALUES(user_id)", fault.OwnerMove},
-		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',_binary'b')", fault.ValueForm},
+		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c','u',_latin1'b')", fault.ValueForm},
 		{"INSERT INTO cases (case_id,user_id,patient_first) VALUES ('c',0x75,'b')", fault.OwnerForm},
 		{"REPLACE INTO cases (case_id,user_id,patient_first) SELECT 'c','u','John'", fault.Copy},
 		{"UPDATE cases SET patient_first = 'a' WHERE (@n := @n + 1) < 3", fault.RunsTwice},

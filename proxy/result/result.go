@@ -26,16 +26,23 @@ type Set struct {
 	charset logical.Charset
 	opener  Opener
 
-	types  []byte   // protocol type of every column as the backend sends it
-	values [][]byte // of the present row: raw values without their lengths, nil is NULL
-	raw    [][]byte // with their lengths, as they stand in the row
+	shown  []logical.Type // of every protected column
+	types  []byte         // protocol type of every column as the backend sends it
+	values [][]byte       // of the present row: raw values without their lengths, nil is NULL
+	raw    [][]byte       // with their lengths, as they stand in the row
 	plain  []byte
 }
 
 // New prepares the transformation of a result set whose plan has outputs.
 func New(schema *rewrite.Schema, p *rewrite.Plan, cs logical.Charset, o Opener) *Set {
 	n := len(p.Outputs)
-	return &Set{schema: schema, outputs: p.Outputs, charset: cs, opener: o, types: make([]byte, n), values: make([][]byte, n), raw: make([][]byte, n)}
+	s := &Set{schema: schema, outputs: p.Outputs, charset: cs, opener: o, shown: make([]logical.Type, n), types: make([]byte, n), values: make([][]byte, n), raw: make([][]byte, n)}
+	for i := range s.outputs {
+		if out := &s.outputs[i]; out.Table != nil && !out.Flag {
+			s.shown[i] = out.Type()
+		}
+	}
+	return s
 }
 
 // Stored is what the backend sent as output i of the row that was transformed last; nil is NULL.
@@ -75,9 +82,6 @@ func (s *Set) Column(dst []byte, i int, payload []byte) (out []byte, shown bool,
 		return dst, false, fault.ColumnsChanged.With("type %d of column %d", c.Type, i)
 	}
 	Logical(&c, o, s.charset)
-	if o.Wrapped != nil && s.schema.Flavor == rewrite.MariaDB {
-		c.Decimals = notFixedDecimalsMariaDB
-	}
 	return c.Append(dst), true, nil
 }
 
@@ -95,7 +99,6 @@ func stored(typ byte) bool {
 // derived table that is not merged the servers give the names that its columns have there, so that an ordinary column under a
 // protected one's name is told from it by its type.
 func (s *Set) unplanned(c *packet.Column) bool {
-	const binaryCollation = 63
 	if len(c.OrgTable) == 0 || !stored(c.Type) || c.Charset != binaryCollation {
 		return false
 	}
@@ -111,22 +114,22 @@ func (s *Set) unplanned(c *packet.Column) bool {
 	return false
 }
 
-// notFixedDecimals is what the servers send for a text expression (NOT_FIXED_DEC in their sources).
-const (
-	notFixedDecimals        = 31
-	notFixedDecimalsMariaDB = 39
-)
+const binaryCollation = 63
 
 // Logical gives a definition of a protected column the type that clients see.
 func Logical(c *packet.Column, o *rewrite.Output, cs logical.Charset) {
-	m := o.Table.Columns[o.Column].Protected.Type.Column(cs)
-	c.Type, c.Charset, c.Length, c.Decimals = m.Type, m.Charset, m.Length, m.Decimals
+	m := o.Type().Column(cs)
+	c.Type, c.Charset, c.Length = m.Type, m.Charset, m.Length
 	c.Flags = c.Flags&^m.ClearFlags | m.SetFlags
+	if o.Wrapped == nil || c.Type == mysql.MYSQL_TYPE_DATE {
+		c.Decimals = m.Decimals // of a text expression they are the server's: not fixed, or those of its temporary table
+	}
 	if o.Wrapped == nil {
 		return
 	}
-	// An expression's text is never a BLOB field's, and its number of decimals is not fixed.
-	c.Decimals = notFixedDecimals
+	if c.Type == mysql.MYSQL_TYPE_VAR_STRING {
+		c.Length = max(c.Length, uint32(o.Wrapped.Width()*cs.MaxLen))
+	}
 	if o.Wrapped.NotNull {
 		c.Flags |= mysql.NOT_NULL_FLAG
 	}
@@ -178,7 +181,7 @@ func (s *Set) textValue(dst []byte, i int) ([]byte, error) {
 		return dst, err
 	}
 	// The text's length is known only behind it: its character set may differ from the plaintext's.
-	t := o.Table.Columns[o.Column].Protected.Type
+	t := s.shown[i]
 	start := len(s.plain)
 	s.plain = t.AppendText(s.plain, s.plain[:start], s.charset)
 	return packet.AppendLenEncBytes(dst, s.plain[start:]), nil
@@ -248,5 +251,5 @@ func (s *Set) binaryValue(dst []byte, i int) ([]byte, error) {
 	if err := s.open(i); err != nil {
 		return dst, err
 	}
-	return o.Table.Columns[o.Column].Protected.Type.AppendBinary(dst, s.plain, s.charset), nil
+	return s.shown[i].AppendBinary(dst, s.plain, s.charset), nil
 }

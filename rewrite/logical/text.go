@@ -18,6 +18,11 @@ type text struct {
 	bin    bool    // the collation compares bytes
 }
 
+// Text is the type of a text expression of so many characters in the connection's character set.
+func Text(chars int) Type {
+	return text{name: fmt.Sprintf("varchar(%d)", chars), column: Charset{Name: "utf8mb4", MaxLen: 4}, chars: chars}
+}
+
 func (t text) String() string { return t.name }
 
 // MaxPlaintext counts UTF-8, whatever the column's character set.

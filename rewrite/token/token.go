@@ -49,4 +49,7 @@ const (
 	// SingleByte is no sql_mode: character_set_client is latin1 or ascii. Bytes outside ASCII then stand only in
 	// literals, quoted identifiers and comments; otherwise the text is UTF-8.
 	SingleByte
+	// UnconvertedResults is no sql_mode either: character_set_results is NULL, so that computed text comes in the
+	// connection's character set and collation.
+	UnconvertedResults
 )
