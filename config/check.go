@@ -158,6 +158,9 @@ func (d *decoder) checkColumns(table string, t Table) {
 	}
 }
 
+// mostSeals is the greatest keys.rotate_after_seals.
+const mostSeals = 1 << 31
+
 func (d *decoder) checkKeys(k Keys) {
 	switch k.Provider {
 	case ProviderAWS:
@@ -166,6 +169,9 @@ func (d *decoder) checkKeys(k Keys) {
 		if k.LocalFile == "" {
 			d.problem("keys.local_file", "is missing: provider local keeps its master key there")
 		}
+	}
+	if k.RotateAfterSeals > mostSeals {
+		d.problem("keys.rotate_after_seals", "is beyond 2^31: a key must be replaced well before the 2^32 values that it may seal")
 	}
 	switch {
 	case k.Store.DSN.Empty() && k.Store.DSNFile == "":

@@ -55,7 +55,7 @@ func (r *Ring) Bulk(ctx context.Context, owners []string, act func(ctx context.C
 
 // hopeless returns errors that the next owner would meet as well.
 func hopeless(err error) error {
-	for _, kind := range []error{ErrUnavailable, ErrRevoked, ErrAudit, ErrClosed, context.Canceled, context.DeadlineExceeded} {
+	for _, kind := range []error{ErrUnavailable, ErrRevoked, ErrAudit} {
 		if errors.Is(err, kind) {
 			return err
 		}

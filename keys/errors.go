@@ -20,7 +20,6 @@ var (
 	ErrWorn        = errors.New("the owner's key has sealed as many values as one key may")
 	ErrInUse       = errors.New("the key version is still in use")
 	ErrExists      = errors.New("another process stored a key first")
-	ErrClosed      = errors.New("the key ring is closed")
 )
 
 // Error tells what failed while doing what. Its text holds constants and codes only: the cause may quote values, so it is

@@ -3,9 +3,6 @@ package keys
 import (
 	"context"
 	"errors"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Generate makes a new key version for the owner and returns its number: his first, or one more that is current from
@@ -132,30 +129,16 @@ type WarmResult struct {
 	Failed int
 }
 
-// Warm loads the keys of all owners with an active key, a few at a time. It ends early when the provider does not
-// answer or denies: the error is then the first of that kind.
+// Warm loads the keys of all owners with an active key, as Bulk does: at the pace of the key service, ending early when
+// that denies or stays out.
 func (r *Ring) Warm(ctx context.Context) (WarmResult, error) {
 	owners, err := r.opt.Store.Owners(ctx)
 	if err != nil {
 		return WarmResult{}, err
 	}
-	var loaded, failed atomic.Int64
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.opt.Parallel)
-	for _, owner := range owners {
-		group.Go(func() error {
-			_, err := r.ForRead(ctx, owner)
-			if err == nil {
-				loaded.Add(1)
-				return nil
-			}
-			failed.Add(1)
-			if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRevoked) || ctx.Err() != nil {
-				return err
-			}
-			return nil
-		})
-	}
-	err = group.Wait()
-	return WarmResult{Owners: len(owners), Loaded: int(loaded.Load()), Failed: int(failed.Load())}, err
+	done, err := r.Bulk(ctx, owners, func(ctx context.Context, owner string) (version int, err error) {
+		_, err = r.ForRead(ctx, owner)
+		return 0, err
+	}, nil)
+	return WarmResult{Owners: done.Total, Loaded: done.Succeeded, Failed: done.Failed}, err
 }

@@ -664,11 +664,28 @@ func TestWarm(t *testing.T) {
 	if st := r.Stats(); st.TotalCached != 49 {
 		t.Errorf("got %+v", st)
 	}
-	p.fail(keys.ErrUnavailable)
-	cold := newRing(t, s, p, keys.RingOptions{})
-	if _, err = cold.Warm(t.Context()); !errors.Is(err, keys.ErrUnavailable) {
-		t.Error(err)
-	}
+}
+
+// An outage of a minute delays the warming, one without end ends it.
+func TestWarmInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := newMemStore(), newKMS(t)
+		first := newRing(t, s, p, keys.RingOptions{})
+		for i := range 50 {
+			forWrite(t, first, fmt.Sprintf("U%d", i))
+		}
+		p.fail(keys.ErrUnavailable)
+		if _, err := newRing(t, s, p, keys.RingOptions{}).Warm(t.Context()); !errors.Is(err, keys.ErrUnavailable) {
+			t.Error(err)
+		}
+		go func() {
+			time.Sleep(time.Minute)
+			p.fail(nil)
+		}()
+		if got, err := newRing(t, s, p, keys.RingOptions{}).Warm(t.Context()); err != nil || got.Loaded != 50 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 }
 
 // Two proxies create the keys of the same owners at once: every owner ends with one key, which both use.

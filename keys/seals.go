@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -74,16 +75,17 @@ func (c *sealCounter) reserve(ctx context.Context) (size uint64, err error) {
 	defer cancel()
 	size = max(1, min(max(2*c.size, firstBlock), mostBlock, opt.RotateAfter/4))
 	seals, err := opt.Store.Reserve(ctx, c.owner, c.number, size, MaxSeals)
-	if err == nil && seals < opt.RotateAfter {
-		c.size = size
-		return size, nil
+	if errors.Is(err, ErrWorn) || err == nil && seals >= opt.RotateAfter {
+		select {
+		case c.ring.worn <- VersionRef{Owner: c.owner, Number: c.number}:
+		default: // the next block asks again
+		}
 	}
-	select {
-	case c.ring.worn <- VersionRef{Owner: c.owner, Number: c.number}:
-	default: // the next block asks again
+	if err != nil {
+		return 0, err
 	}
 	c.size = size
-	return size, err
+	return size, nil
 }
 
 // inherit goes on with the block that an earlier load of the same version reserved.

@@ -159,6 +159,9 @@ func TestForSealRefuses(t *testing.T) {
 	_, err := k.ForSeal(t.Context())
 	wantKind(t, err, keys.ErrStore)
 	s.down.Store(false)
+	if len(s.records["U2"].Versions) != 1 {
+		t.Error("an outage of the store was taken for wear")
+	}
 	if _, err = k.ForSeal(t.Context()); err != nil {
 		t.Error(err)
 	}
