@@ -54,8 +54,8 @@ type Status struct {
 	Problem  string // why it does not run
 }
 
-// Open makes an engine. With ModeOff, or with ModeAuto where no server program is found, the engine exists but every
-// Session is refused with Off, which the log says once.
+// Open makes an engine. With ModeOff, or with ModeAuto where no server can be run, the engine exists but every Session is
+// refused with Off, which the log says once.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	set(&o.Mode, ModeAuto)
 	if o.Log == nil {
@@ -65,15 +65,16 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	e.metrics = newMetrics(o.Metrics)
 	e.pool = newPool(e)
 	var err error
-	switch e.launcher, err = newLauncher(ctx, o, e.limits); {
-	case err == nil:
-	case o.Mode == ModeAuto && errors.Is(err, &Error{Kind: Off}) || isOff(err):
+	if e.launcher, err = newLauncher(ctx, o, e.limits); err != nil {
+		if o.Mode != ModeAuto {
+			e.metrics.unregister()
+			return nil, err
+		}
 		e.log.Warn("statements that need the scratch server will be refused", zap.Error(err))
-	default:
-		return nil, err
+		e.launcher = nil
 	}
 	if e.launcher == nil {
-		e.state.err = fail(Off, nil)
+		e.state.err = fail(Off, err)
 		close(e.finished)
 		e.stop = func() {}
 		return e, nil
@@ -292,7 +293,7 @@ func (e *Engine) ready(ctx context.Context) (state, error) {
 		s, changed := e.state, e.changed
 		e.mu.Unlock()
 		switch {
-		case s.server != nil:
+		case s.server != nil && !s.server.dead():
 			return s, nil
 		case s.closed || isOff(s.err):
 			return s, s.err

@@ -21,6 +21,9 @@ import (
 var shared = make(map[rewrite.Flavor]*Engine)
 
 func TestMain(m *testing.M) {
+	if os.Getenv(parentVariable) != "" {
+		parent()
+	}
 	os.Exit(run(m))
 }
 

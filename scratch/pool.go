@@ -7,6 +7,7 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -20,6 +21,7 @@ type pool struct {
 	engine     *Engine
 	warm, cold chan *slot
 	cleaning   sync.WaitGroup
+	emptying   atomic.Int32 // slots that are being emptied
 }
 
 // slot is a place for one session: an account that sees its own database, that database, and a connection.
@@ -41,26 +43,57 @@ func newPool(e *Engine) *pool {
 	return p
 }
 
-// get gives a slot that is connected to the current server.
+// get gives a slot that is connected to the current server. A server that turns out to be dead is waited for once.
 func (p *pool) get(ctx context.Context) (*slot, error) {
-	s, err := p.engine.ready(ctx)
-	if err != nil {
-		return nil, err
-	}
 	sl, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if sl.conn != nil && sl.born == s.born {
-		return sl, nil
+	for range 2 {
+		var s state
+		if s, err = p.engine.ready(ctx); err != nil {
+			break
+		}
+		if sl.conn != nil && sl.born == s.born {
+			return sl, nil
+		}
+		sl.drop()
+		if err = sl.connect(ctx, s, p.engine.schemas()); err == nil {
+			return sl, nil
+		}
+		if !s.server.dies() {
+			break
+		}
 	}
-	sl.drop()
-	if err := sl.connect(ctx, s, p.engine.schemas()); err != nil {
-		p.cold <- sl
-		return nil, err
-	}
-	return sl, nil
+	p.cold <- sl
+	return nil, err
 }
+
+// deathTimeout is how long after a failed login the end of a child may take to be noticed.
+const deathTimeout = 200 * time.Millisecond
+
+// dies reports whether the server ends just now.
+func (s *server) dies() bool {
+	select {
+	case <-s.done:
+		return true
+	case <-time.After(deathTimeout):
+		return false
+	}
+}
+
+// dead reports whether the server has ended.
+func (s *server) dead() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// patience is how long a slot that is being emptied is waited for before a new one is set up, which takes longer.
+const patience = 2 * time.Millisecond
 
 func (p *pool) take(ctx context.Context) (*slot, error) {
 	select {
@@ -68,23 +101,34 @@ func (p *pool) take(ctx context.Context) (*slot, error) {
 		return sl, nil
 	default:
 	}
-	wait := time.NewTimer(p.engine.limits.Wait)
+	cold := p.cold
+	if p.emptying.Load() > 0 {
+		cold = nil
+	}
+	more, wait := time.NewTimer(patience), time.NewTimer(p.engine.limits.Wait)
+	defer more.Stop()
 	defer wait.Stop()
-	select {
-	case sl := <-p.warm:
-		return sl, nil
-	case sl := <-p.cold:
-		return sl, nil
-	case <-ctx.Done():
-		return nil, fail(Timeout, ctx.Err())
-	case <-wait.C:
-		return nil, fail(Busy, nil)
+	for {
+		select {
+		case sl := <-p.warm:
+			return sl, nil
+		case sl := <-cold:
+			return sl, nil
+		case <-more.C:
+			cold = p.cold
+		case <-ctx.Done():
+			return nil, fail(Timeout, ctx.Err())
+		case <-wait.C:
+			return nil, fail(Busy, nil)
+		}
 	}
 }
 
 // put takes a slot back: it is emptied first, while the client goes on. freed is called when nothing is left.
 func (p *pool) put(sl *slot, used []string, doubtful bool, freed func()) {
+	p.emptying.Add(1)
 	p.cleaning.Go(func() {
+		defer p.emptying.Add(-1)
 		defer freed()
 		if !doubtful {
 			if err := sl.clean(used); err != nil {

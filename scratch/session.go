@@ -62,10 +62,11 @@ func (s *Session) Release() {
 		return
 	}
 	s.released = true
-	doubtful := s.doubtful || s.open != nil || s.bytes > largeSession
-	if s.open != nil {
+	unread := s.open != nil && !s.open.done
+	if unread {
 		_ = s.open.end(nil)
 	}
+	doubtful := unread || s.doubtful || s.bytes > largeSession
 	e, held := s.engine, s.bytes
 	e.metrics.statements.WithLabelValues(s.result).Inc()
 	e.metrics.phase("total", s.began)
