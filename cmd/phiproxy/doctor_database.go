@@ -117,13 +117,34 @@ func (d *doctor) tooMuch(ctx context.Context, check string) {
 	defer rows.Close()
 	for rows.Next() {
 		var grant string
-		if err := rows.Scan(&grant); err == nil && strings.HasPrefix(grant, "GRANT ALL PRIVILEGES ON *.*") {
-			d.warn(check, "the account has ALL PRIVILEGES ON *.*", "grant what docs/schema.md lists, and no more")
+		if err := rows.Scan(&grant); err != nil {
+			d.warn(check, "the account's grants cannot be read: "+err.Error(), "")
+			return
+		}
+		if p := excessive(grant); p != "" {
+			d.warn(check, "the account has "+p+" ON *.*", "grant what docs/schema.md lists, and no more")
 		}
 	}
 	if err := rows.Err(); err != nil {
 		d.warn(check, "the account's grants cannot be listed: "+err.Error(), "")
 	}
+}
+
+// excessive returns the first privilege of a line of SHOW GRANTS that an account which keeps keys should not have on
+// everything, "" for none.
+func excessive(grant string) string {
+	list, found := strings.CutPrefix(grant, "GRANT ")
+	list, _, global := strings.Cut(list, " ON *.* TO ")
+	if !found || !global {
+		return ""
+	}
+	for privilege := range strings.SplitSeq(list, ", ") {
+		switch privilege {
+		case "ALL PRIVILEGES", "ALL", "SUPER", "FILE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "CREATE USER", "SHUTDOWN":
+			return privilege
+		}
+	}
+	return ""
 }
 
 // schema compares the database with the configuration.

@@ -22,10 +22,14 @@ type progress struct {
 func newProgress(w io.Writer, total int, worked string) *progress {
 	p := &progress{w: w, worked: worked}
 	if isTerminal(w) {
-		p.bar = progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(50*time.Millisecond))
+		p.bar = newBar(w, total)
 	}
 	return p
+}
+
+func newBar(w io.Writer, total int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(w), progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(50*time.Millisecond))
 }
 
 func isTerminal(w io.Writer) bool {
