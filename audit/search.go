@@ -54,11 +54,13 @@ type searcher struct {
 	open  map[uint64]*running // id -> statement whose end was not read yet
 	yield func(Event, error) bool
 	found int
+	at    Problem // the line that is read, should it be no record
 }
 
 // running is a statement between its records.
 type running struct {
 	begin   []byte   // line; nil when it was not read
+	at      Problem  // where that stands
 	matched bool     // one of owners is the one looked for
 	owners  []string // of kindMore, at most MaxOwners
 	total   int64
@@ -129,18 +131,25 @@ func (s *searcher) file(dir string, number uint64) error {
 		if l.n%stopEvery == 0 && s.stopped() {
 			return ErrStopped
 		}
+		s.at = Problem{File: name, Line: l.n, Text: errForm.Error()}
 		if err == nil {
 			err = s.line(line)
 		}
-		switch {
-		case err == errForm:
-			if !s.yield(Event{}, &Problem{File: name, Line: l.n, Text: err.Error()}) {
-				return errEnough
-			}
-		case err != nil:
+		if err == errForm || err == errLong {
+			err = s.unreadable(s.at)
+		}
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// unreadable tells of a line that is no record.
+func (s *searcher) unreadable(at Problem) error {
+	if !s.yield(Event{}, &at) {
+		return errEnough
+	}
+	return nil
 }
 
 // stopEvery is after how many lines a search looks whether it was stopped.
@@ -160,7 +169,7 @@ func (s *searcher) line(line []byte) error {
 	kind, id := peek(line)
 	switch kind {
 	case kindBegin:
-		s.open[id] = &running{begin: bytes.Clone(line)}
+		s.open[id] = &running{begin: bytes.Clone(line), at: s.at}
 	case kindMore:
 		return s.more(line)
 	case kindEnd:
@@ -254,7 +263,10 @@ func (s *searcher) unfinished(until time.Time) error {
 		}
 		r, err := parse(run.begin)
 		if err != nil {
-			return err
+			if err := s.unreadable(run.at); err != nil {
+				return err
+			}
+			continue
 		}
 		e := r.Event
 		e.Outcome, e.Owners, e.OwnersTotal = Unfinished, run.owners, run.total

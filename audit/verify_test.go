@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -263,6 +264,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte(`{"n":1,"kind":"begin","id":1}`))
 	f.Add([]byte("\x00\n\n{"))
+	f.Add([]byte(`{"n":,"kind":"begin"` + strings.Repeat("0", hashText) + "\n")) // looks like a record at first
 	key, dir := publicKey(f, d.o), f.TempDir()
 	name := filepath.Join(dir, fileName(1))
 	original := bytes.Join(d.files[0], nil)
