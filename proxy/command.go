@@ -68,7 +68,10 @@ func (s *session) onQuit(p []byte) error {
 
 // onQuery runs a statement: as bytes when it cannot concern a protected table, else by its plan.
 func (s *session) onQuery(p []byte) error {
-	sql := p[1:]
+	sql, err := s.statementText(p)
+	if err != nil {
+		return err
+	}
 	if done, err := s.askDiagnostics(sql); done || err != nil {
 		return err
 	}
@@ -83,6 +86,9 @@ func (s *session) onQuery(p []byte) error {
 	if st == nil || st.Verdict == rewrite.Relay {
 		s.srv.cfg.Metrics.relayed.Inc()
 		return s.relayStatement(p, effectOf(sql))
+	}
+	if err := s.carriable(); err != nil {
+		return err
 	}
 	s.srv.cfg.Metrics.planned(st)
 	return s.execText(st)

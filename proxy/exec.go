@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
-
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
@@ -30,7 +28,7 @@ func (s *session) execDirect(st *rewrite.Statement) error {
 		return err
 	}
 	s.keepText(text)
-	if err := s.send(mysql.COM_QUERY, text); err != nil {
+	if err := s.sendQuery(text); err != nil {
 		return err
 	}
 	return s.respond(st, w, false)
@@ -104,9 +102,9 @@ func (s *session) undo(why error) error {
 	return why
 }
 
-// sendText runs a statement that returns no rows and returns the backend's OK.
+// sendText runs what became of the client's statement, which returns no rows, and returns the backend's OK.
 func (s *session) sendText(text []byte) (packet.OK, error) {
-	if err := s.send(mysql.COM_QUERY, text); err != nil {
+	if err := s.sendQuery(text); err != nil {
 		return packet.OK{}, err
 	}
 	h, err := s.head()

@@ -131,10 +131,14 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 	if err := s.current(p); err != nil {
 		return true, err
 	}
-	if err := p.decode(payload); err != nil {
+	if err := p.decode(payload, s.attributed()); err != nil {
 		return true, fault.PacketMalformed.With("COM_STMT_EXECUTE")
 	}
 	defer p.forgetLong()
+	s.planAttributes(&p.exec)
+	if err := s.carriable(); err != nil {
+		return true, err
+	}
 	if err := s.begin(p.st); err != nil {
 		return true, err
 	}
@@ -178,7 +182,7 @@ func (s *session) current(p *prepared) error {
 }
 
 // decode reads the execution with its parameters, long ones included.
-func (p *prepared) decode(payload []byte) error {
+func (p *prepared) decode(payload []byte, attributed bool) error {
 	var long []bool
 	if p.long != nil {
 		long = make([]bool, p.params)
@@ -186,7 +190,11 @@ func (p *prepared) decode(payload []byte) error {
 			long[i] = l.sent
 		}
 	}
-	if err := p.exec.Decode(payload, p.params, p.types, long); err != nil {
+	decode := p.exec.Decode
+	if attributed {
+		decode = p.exec.DecodeAttributed
+	}
+	if err := decode(payload, p.params, p.types, long); err != nil {
 		return err
 	}
 	p.types = p.exec.AppendTypes(p.types[:0])
@@ -202,8 +210,12 @@ func (p *prepared) forgetLong() { p.long = nil }
 
 // sendExecution sends the decoded execution and passes the response on.
 func (s *session) sendExecution(p *prepared, w *writer) error {
+	encode := p.exec.Append
+	if s.attributed() {
+		encode = p.exec.AppendAttributed
+	}
 	s.backend.ResetSequence()
-	if err := s.backend.WritePacket(p.exec.Append(nil)); err != nil {
+	if err := s.backend.WritePacket(encode(nil)); err != nil {
 		return err
 	}
 	return s.respond(p.st, w, true)

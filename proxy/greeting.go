@@ -35,7 +35,7 @@ func (s *session) greet(ctx context.Context) error {
 
 // offered are the capabilities in the greeting that the client gets.
 func (s *session) offered() uint32 {
-	return offeredCaps(s.greeting.Capabilities, s.srv.cfg.ClientTLS != nil)
+	return s.srv.legs.offer(s.greeting.Capabilities, s.srv.cfg.ClientTLS != nil)
 }
 
 func (s *session) dial(ctx context.Context) error {

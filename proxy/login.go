@@ -95,8 +95,8 @@ func (s *session) readResponse(ctx context.Context) (*packet.HandshakeResponse, 
 	if err := response.Decode(payload); err != nil {
 		return nil, loginFault(payload)
 	}
-	s.caps = agreedCaps(response.Capabilities, s.offered())
-	s.backCaps = backendCaps(s.caps, s.greeting.Capabilities)
+	s.caps = s.srv.legs.agree(response.Capabilities, s.offered())
+	s.backCaps = s.srv.legs.ask(s.caps, s.greeting.Capabilities)
 	s.user = string(response.User)
 	s.identify(response.Attributes)
 	s.uses(string(response.Database))

@@ -63,7 +63,7 @@ func (s *session) begin(st *rewrite.Statement) error {
 // event is what the access log says of the session and a shape.
 func (s *session) event(c *shapeCount) audit.Event {
 	return audit.Event{
-		Session: s.id, User: s.user, Client: s.who.client, TLSSubject: s.who.subject, Application: s.who.application,
+		Session: s.id, User: s.user, Client: s.who.client, TLSSubject: s.who.subject, Application: s.application(),
 		Fingerprint: c.fingerprint, Verb: c.shape.Verb, Verdict: c.verdict, Tables: c.tables, Columns: c.columns,
 	}
 }

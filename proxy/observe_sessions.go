@@ -95,7 +95,7 @@ func (s *session) commanded(p []byte) {
 	s.commands++
 	s.seen = observed{}
 	s.view.commands.Store(s.commands)
-	s.view.verb.Store(uint32(verbOf(p)))
+	s.view.verb.Store(uint32(verbOf(p, s.attributed())))
 }
 
 // settledView shows where the session stands between two commands.
@@ -121,14 +121,18 @@ var verbIndex = func() map[string]int {
 
 const otherVerb = 1
 
-// verbOf returns the index in verbs of what a command does.
-func verbOf(p []byte) int {
+// verbOf returns the index in verbs of what a command does. Attributed tells that attributes precede the text of a query.
+func verbOf(p []byte, attributed bool) int {
 	if len(p) == 0 {
 		return 0
 	}
 	switch p[0] {
 	case mysql.COM_QUERY:
-		word, _ := firstWord(p[1:])
+		text := p[1:]
+		if attributed {
+			_, text, _ = packet.SplitQuery(p)
+		}
+		word, _ := firstWord(text)
 		var upper [maxKeyword]byte
 		if i, ok := verbIndex[string(appendUpper(upper[:0], word))]; ok && i > 0 {
 			return i

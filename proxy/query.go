@@ -19,8 +19,20 @@ type answer struct {
 
 // send writes a command of the proxy's own to the backend. The next read of the backend flushes it.
 func (s *session) send(command byte, body []byte) error {
+	if command == mysql.COM_QUERY && s.backCaps&mysql.CLIENT_QUERY_ATTRIBUTES != 0 {
+		return s.sendWith(command, []byte(packet.NoAttributes), body)
+	}
+	return s.sendWith(command, nil, body)
+}
+
+// sendQuery sends what became of the client's statement, with the client's attributes.
+func (s *session) sendQuery(text []byte) error {
+	return s.sendWith(mysql.COM_QUERY, s.attributes, text)
+}
+
+func (s *session) sendWith(command byte, head, body []byte) error {
 	s.backend.ResetSequence()
-	return s.backend.WriteCommand(command, body)
+	return s.backend.WriteCommand(command, head, body)
 }
 
 // query runs a statement of the proxy's own and returns its answer. An error of the server is a *serverError; more

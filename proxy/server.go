@@ -98,6 +98,7 @@ type Server struct {
 	cfg      Config
 	key      func() (*rsa.PrivateKey, error) // of this process, for clients that encrypt their password; see auth.go
 	hangups  *hangups
+	legs     legs
 	draining atomic.Bool
 	nextID   atomic.Uint64
 	shapes   shapeCounts
@@ -125,6 +126,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:       cfg,
 		key:       sync.OnceValues(newPasswordKey),
 		hangups:   watcher,
+		legs:      newLegs(),
 		rows:      newRowMemory(cfg.Limits.RememberedRows),
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),

@@ -61,6 +61,7 @@ type session struct {
 	text, row    []byte      // buffers of exec*.go
 	reparsed     bool        // the statement being run is an execution that is sent as text
 	seen         observed    // of the statement being run
+	attributes   []byte      // of the statement being run, as packet.SplitQuery returns them; empty without CLIENT_QUERY_ATTRIBUTES
 
 	who         identity
 	view        view

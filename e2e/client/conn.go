@@ -44,6 +44,7 @@ type Conn struct {
 	Greeting     packet.Greeting
 	Capabilities uint32 // agreed
 	Login        packet.OK
+	Attributes   []packet.Param // sent with every statement when CLIENT_QUERY_ATTRIBUTES is agreed
 
 	net     net.Conn
 	in      *bufio.Reader
@@ -298,11 +299,18 @@ func (c *Conn) Execute(p *Prepared, params ...packet.Param) ([]Result, error) {
 // Send runs a prepared statement as the packet says.
 func (c *Conn) Send(e packet.Execute) ([]Result, error) {
 	c.seq = 0
-	if err := c.Write(e.Append(nil)); err != nil {
+	encode := e.Append
+	if c.attributed() {
+		e.Attributes = c.Attributes
+		encode = e.AppendAttributed
+	}
+	if err := c.Write(encode(nil)); err != nil {
 		return nil, err
 	}
 	return c.results(true)
 }
+
+func (c *Conn) attributed() bool { return c.Capabilities&mysql.CLIENT_QUERY_ATTRIBUTES != 0 }
 
 // CloseStatement closes a prepared statement; there is no answer.
 func (c *Conn) CloseStatement(p *Prepared) error {

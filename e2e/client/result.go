@@ -50,7 +50,11 @@ type Result struct {
 
 // Query runs a statement in the text protocol.
 func (c *Conn) Query(sql string) ([]Result, error) {
-	if err := c.Command(mysql.COM_QUERY, []byte(sql)); err != nil {
+	var body []byte
+	if c.attributed() {
+		body = packet.AppendQueryHead(nil, c.Attributes)
+	}
+	if err := c.Command(mysql.COM_QUERY, append(body, sql...)); err != nil {
 		return nil, err
 	}
 	return c.results(false)

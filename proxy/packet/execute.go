@@ -23,6 +23,7 @@ type Param struct {
 	Long bool
 	// Value is the value in the binary protocol, without the length that precedes strings and temporal values.
 	Value []byte
+	Name  []byte // of an attribute; clients leave those of parameters empty
 }
 
 // Execute is COM_STMT_EXECUTE, command byte included. A zero Execute can be decoded into again and again; it keeps its
@@ -33,18 +34,15 @@ type Execute struct {
 	Iterations  uint32
 	NewTypes    bool // the packet holds the types of the parameters
 	Params      []Param
+	Attributes  []Param // CLIENT_QUERY_ATTRIBUTES
 }
 
 // Decode reads an execution of a statement with n parameters. types are those of the statement's last execution, used
 // when the packet has none; long[i] tells that parameter i was sent by COM_STMT_SEND_LONG_DATA (nil: none was). It needs
-// CLIENT_QUERY_ATTRIBUTES to be off, since that changes the packet's layout.
+// CLIENT_QUERY_ATTRIBUTES to be off, since that changes the packet's layout: see DecodeAttributed.
 func (e *Execute) Decode(b []byte, n int, types []ParamType, long []bool) error {
 	r := reader{b: b}
-	if r.uint8() != mysql.COM_STMT_EXECUTE {
-		return ErrMalformed
-	}
-	*e = Execute{StatementID: r.uint32(), Flags: r.uint8(), Iterations: r.uint32(), Params: e.Params[:0]}
-	if n == 0 {
+	if e.readHead(&r); n == 0 {
 		return r.done()
 	}
 	nulls := NullBitmap{bits: r.bytes(bitmapSize(n, paramBitmapOffset)), offset: paramBitmapOffset}
@@ -52,19 +50,36 @@ func (e *Execute) Decode(b []byte, n int, types []ParamType, long []bool) error 
 	if r.bad || (!e.NewTypes && len(types) != n) {
 		return ErrMalformed
 	}
-	for i := range n {
-		p := Param{Null: nulls.Null(i), Long: i < len(long) && long[i]}
-		if e.NewTypes {
-			p.ParamType = readParamType(&r)
-		} else {
-			p.ParamType = types[i]
+	if e.NewTypes {
+		for i := range n {
+			e.Params = append(e.Params, Param{Null: nulls.Null(i), ParamType: readParamType(&r)})
 		}
-		e.Params = append(e.Params, p)
+	} else {
+		e.useTypes(types, nulls)
 	}
-	for i := range e.Params {
-		e.Params[i].read(&r)
-	}
+	e.readValues(&r, long)
 	return r.done()
+}
+
+// readHead reads what precedes the parameters.
+func (e *Execute) readHead(r *reader) {
+	if r.uint8() != mysql.COM_STMT_EXECUTE {
+		r.fail()
+	}
+	*e = Execute{StatementID: r.uint32(), Flags: r.uint8(), Iterations: r.uint32(), Params: e.Params[:0]}
+}
+
+func (e *Execute) useTypes(types []ParamType, nulls NullBitmap) {
+	for i, t := range types {
+		e.Params = append(e.Params, Param{Null: nulls.Null(i), ParamType: t})
+	}
+}
+
+func (e *Execute) readValues(r *reader, long []bool) {
+	for i := range e.Params {
+		e.Params[i].Long = i < len(long) && long[i]
+		e.Params[i].read(r)
+	}
 }
 
 func readParamType(r *reader) ParamType {
@@ -117,7 +132,7 @@ func (e *Execute) Append(dst []byte) []byte {
 	if len(e.Params) == 0 {
 		return dst
 	}
-	dst = e.appendNulls(dst)
+	dst = appendNulls(dst, e.Params)
 	if e.NewTypes {
 		dst = e.appendTypeBytes(append(dst, 1))
 	} else {
@@ -129,12 +144,12 @@ func (e *Execute) Append(dst []byte) []byte {
 	return dst
 }
 
-func (e *Execute) appendNulls(dst []byte) []byte {
+func appendNulls(dst []byte, params []Param) []byte {
 	start := len(dst)
-	for range bitmapSize(len(e.Params), paramBitmapOffset) {
+	for range bitmapSize(len(params), paramBitmapOffset) {
 		dst = append(dst, 0)
 	}
-	for i, p := range e.Params {
+	for i, p := range params {
 		if p.Null {
 			dst[start+i>>3] |= 1 << (i & 7)
 		}
@@ -144,13 +159,17 @@ func (e *Execute) appendNulls(dst []byte) []byte {
 
 func (e *Execute) appendTypeBytes(dst []byte) []byte {
 	for _, p := range e.Params {
-		flag := byte(0)
-		if p.Unsigned {
-			flag = unsignedParam
-		}
-		dst = append(dst, p.Type, flag)
+		dst = appendType(dst, p.ParamType)
 	}
 	return dst
+}
+
+func appendType(dst []byte, t ParamType) []byte {
+	flag := byte(0)
+	if t.Unsigned {
+		flag = unsignedParam
+	}
+	return append(dst, t.Type, flag)
 }
 
 func (p *Param) append(dst []byte) []byte {

@@ -111,20 +111,25 @@ func (c *Conn) WritePacket(payload []byte) error {
 	}
 }
 
-// WriteCommand writes the packet of a command byte and its body, which is not copied into one piece first.
-func (c *Conn) WriteCommand(command byte, body []byte) error {
-	n := min(len(body), MaxFragment-1)
-	if err := c.writeHeader(1 + n); err != nil {
+// WriteCommand writes the packet of a command byte, what comes first behind it, and the body, which are not copied into one
+// piece first. The head must be shorter than a fragment.
+func (c *Conn) WriteCommand(command byte, head, body []byte) error {
+	room := MaxFragment - 1 - len(head)
+	n := min(len(body), room)
+	if err := c.writeHeader(1 + len(head) + n); err != nil {
 		return err
 	}
 	if err := c.reserve(1); err != nil {
 		return err
 	}
 	c.out = append(c.out, command)
+	if err := c.write(head); err != nil {
+		return err
+	}
 	if err := c.write(body[:n]); err != nil {
 		return err
 	}
-	if n < MaxFragment-1 {
+	if n < room {
 		return nil
 	}
 	return c.WritePacket(body[n:])

@@ -125,7 +125,7 @@ func TestWriteCommandIsOnePacket(t *testing.T) {
 		s := &stream{}
 		c := New(s, "client", testLimit)
 		body := pattern(n)
-		if err := c.WriteCommand(3, body); err != nil {
+		if err := c.WriteCommand(3, body[:min(n, 5)], body[min(n, 5):]); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Flush(); err != nil {

@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"testing"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"phiproxy/proxy/packet"
+)
+
+// varied are the capabilities that change packets, or that must never be agreed to.
+var varied = [...]uint32{
+	mysql.CLIENT_DEPRECATE_EOF, mysql.CLIENT_SESSION_TRACK, mysql.CLIENT_QUERY_ATTRIBUTES, mysql.CLIENT_MULTI_STATEMENTS,
+	mysql.CLIENT_LOCAL_FILES, mysql.CLIENT_OPTIONAL_RESULTSET_METADATA,
+}
+
+func combination(bits int) (caps uint32) {
+	for i, c := range varied {
+		if bits&(1<<i) != 0 {
+			caps |= c
+		}
+	}
+	return caps
+}
+
+// In every combination of what a server offers and a client asks for, both legs hold what the table says and no more, and
+// a statement and its answer have the form that each leg agreed on.
+func TestCapabilitiesInAllCombinations(t *testing.T) {
+	for server := range 1 << len(varied) {
+		b := newBackend(t, nil)
+		b.greeting.Capabilities = baseCaps | combination(server)
+		asked := make(chan []byte, 1)
+		b.forget = true
+		b.script = func(command []byte) [][]byte {
+			asked <- append([]byte(nil), command...)
+			tracked := packet.OK{Status: idle | mysql.SERVER_SESSION_STATE_CHANGED, StateChanges: []byte{packet.StateSchema, 2, 1, 'd'}}
+			return [][]byte{tracked.Append(nil, combination(server))}
+		}
+		p := newProxy(t, b, nil)
+		for client := range 1 << len(varied) {
+			checkCombination(t, p, b, asked, combination(server), combination(client))
+		}
+	}
+}
+
+func checkCombination(t *testing.T, p *proxied, b *backend, asked chan []byte, server, client uint32) {
+	t.Helper()
+	c := p.connect()
+	defer c.nc.Close()
+	const passed = mysql.CLIENT_DEPRECATE_EOF | mysql.CLIENT_SESSION_TRACK | mysql.CLIENT_QUERY_ATTRIBUTES
+	if got, want := c.greeting.Capabilities, baseCaps|server&passed; got != want {
+		t.Fatalf("server %#x: offered %#x, want %#x", server, got, want)
+	}
+	if first := c.respond(baseCaps|client, nil); !packet.IsOK(first) {
+		t.Fatalf("login answered with %x", first)
+	}
+	agreed := server & client & passed
+	if got, want := (<-b.logins).Capabilities, baseCaps|agreed|server&mysql.CLIENT_SESSION_TRACK; got != want {
+		t.Fatalf("server %#x, client %#x: the server was asked for %#x, want %#x", server, client, got, want)
+	}
+	command := []byte{mysql.COM_QUERY}
+	if agreed&mysql.CLIENT_QUERY_ATTRIBUTES != 0 {
+		command = append(command, packet.NoAttributes...)
+	}
+	command = append(command, "SELECT 1"...)
+	answer := c.ask(command)
+	if got := <-asked; string(got) != string(command) {
+		t.Fatalf("server %#x, client %#x: the server got %q", server, client, got)
+	}
+	var ok packet.OK
+	if err := ok.Decode(answer, agreed); err != nil || (ok.StateChanges != nil) != (agreed&mysql.CLIENT_SESSION_TRACK != 0) {
+		t.Fatalf("server %#x, client %#x: answer %x, %v", server, client, answer, err)
+	}
+}
+
+// Only TLS is agreed on a leg without being offered by the other.
+func TestLegs(t *testing.T) {
+	l := newLegs()
+	if got := l.offer(0, true); got != mysql.CLIENT_SSL {
+		t.Errorf("offered %#x", got)
+	}
+	if got := l.agree(^uint32(0), l.offer(mysql.CLIENT_PROTOCOL_41, true)); got != mysql.CLIENT_PROTOCOL_41|mysql.CLIENT_LONG_PASSWORD {
+		t.Errorf("agreed %#x", got)
+	}
+	if got := l.ask(0, ^uint32(0)); got != mysql.CLIENT_SESSION_TRACK {
+		t.Errorf("asked for %#x", got)
+	}
+}
