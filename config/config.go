@@ -161,7 +161,7 @@ type Audit struct {
 	RotateSize           Size     `yaml:"rotate_size" default:"64MiB" min:"4096" doc:"Size at which a new file begins."`
 	RotateAge            Duration `yaml:"rotate_age" default:"24h" doc:"Age at which a new file begins."`
 	OnFull               string   `yaml:"on_full" default:"refuse" enum:"refuse|allow" doc:"What happens to statements about protected values while the log cannot be written, for instance on a full disk. refuse: error PHI-2101. allow: they run, and the log says afterwards how many it misses."`
-	ApplicationAttribute string   `yaml:"application_attribute" doc:"Connection attribute that names the user within the application, such as app_user. It is recorded as the client sent it: it is as true as the application."`
+	ApplicationAttribute string   `yaml:"application_attribute" doc:"Connection attribute that names the user within the application, such as app_user; a query attribute of the same name, which MySQL clients can send with a statement, names the user of that statement. It is recorded as the client sent it: it is as true as the application."`
 }
 
 // Enabled reports whether an access log is kept.

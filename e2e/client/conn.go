@@ -298,13 +298,18 @@ func (c *Conn) Execute(p *Prepared, params ...packet.Param) ([]Result, error) {
 
 // Send runs a prepared statement as the packet says.
 func (c *Conn) Send(e packet.Execute) ([]Result, error) {
-	c.seq = 0
 	encode := e.Append
 	if c.attributed() {
 		e.Attributes = c.Attributes
 		encode = e.AppendAttributed
 	}
-	if err := c.Write(encode(nil)); err != nil {
+	return c.SendRaw(encode(nil))
+}
+
+// SendRaw sends an execution that is encoded already.
+func (c *Conn) SendRaw(execution []byte) ([]Result, error) {
+	c.seq = 0
+	if err := c.Write(execution); err != nil {
 		return nil, err
 	}
 	return c.results(true)

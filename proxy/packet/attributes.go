@@ -106,12 +106,8 @@ func appendNamedTypes(dst []byte, params []Param) []byte {
 func (e *Execute) DecodeAttributed(b []byte, n int, types []ParamType, long []bool) error {
 	r := reader{b: b}
 	e.readHead(&r)
-	if e.Flags&parameterCount == 0 {
-		// The server looks for a number of parameters all the same when the statement has some. No client leaves the flag out.
-		if n > 0 {
-			return ErrMalformed
-		}
-		return r.done()
+	if n == 0 && e.Flags&parameterCount == 0 {
+		return r.done() // with parameters the server reads their number whether the flag announces it or not
 	}
 	e.Flags &^= parameterCount
 	total := r.lenEncInt()

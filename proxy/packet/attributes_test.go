@@ -74,6 +74,10 @@ func TestExecuteAttributed(t *testing.T) {
 	if err := got.DecodeAttributed(fromHex(t, execution), 3, nil, nil); err == nil {
 		t.Error("an execution without a number of parameters was accepted")
 	}
+	b[5] = 1 // without the flag
+	if err := got.DecodeAttributed(b, 2, nil, nil); err != nil || len(got.Attributes) != 2 || got.Flags != 1 {
+		t.Errorf("without the flag: %+v, %v", got, err)
+	}
 }
 
 func FuzzSplitQuery(f *testing.F) {
