@@ -239,7 +239,7 @@ func TestVerbs(t *testing.T) {
 		"\x03select 1": "SELECT", "\x03 /* x */ (SELECT 1)": "SELECT", "\x03Jane Doe": "other", "\x03": "other", "": "", "\x0e": "PING", "\x02app": "USE",
 		"\x16SELECT ?": "PREPARE", "\x17\x00": "EXECUTE", "\x1f": "other", "\x01": "QUIT",
 	} {
-		if got := verbs[verbOf([]byte(p))]; got != want {
+		if got := verbs[verbOf([]byte(p), false)]; got != want {
 			t.Errorf("%q: %s, want %s", p, got, want)
 		}
 	}
