@@ -33,6 +33,7 @@ func (d *decoder) check(c *Config) {
 	d.checkEMF(c.Keys.EMF, c.Log)
 	d.checkAudit(c.Audit)
 	d.checkAdmin(c.Admin)
+	d.checkScratch(c.Scratch)
 }
 
 func (d *decoder) checkAudit(a Audit) {

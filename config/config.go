@@ -20,9 +20,10 @@ type Config struct {
 	Tables  []Table `yaml:"tables" need:"true" doc:"The protected tables. Every other table is relayed untouched."`
 	Keys    Keys    `yaml:"keys" doc:"Where data keys come from, where their wrapped form is kept, and how long they are cached."`
 	Audit   Audit   `yaml:"audit" doc:"The access log: who did what to whose protected values. Without dir none is kept, which the proxy says at its start. See [audit.md](audit.md)."`
-	Admin   Admin   `yaml:"admin" doc:"The HTTP port for health, metrics and the status page."`
+	Admin   Admin   `yaml:"admin" doc:"The operator's HTTP port: key API, page, health and metrics. See [admin.md](admin.md)."`
 	Log     Log     `yaml:"log" doc:"The log never holds a SQL literal, a protected value or key material."`
 	Limits  Limits  `yaml:"limits" doc:"Bounds that protect the proxy itself."`
+	Scratch Scratch `yaml:"scratch" doc:"The private MySQL or MariaDB, in memory, that evaluates what needs plaintext. See [scratch.md](scratch.md)."`
 }
 
 // Listen is the client leg.

@@ -232,3 +232,16 @@ func TestListsOfSectionsHaveNoVariables(t *testing.T) {
 		}
 	}
 }
+
+// One word, a command or a DSN says where the scratch server comes from.
+func TestScratch(t *testing.T) {
+	for text, mode := range map[string]string{
+		"": ScratchAuto, "scratch: off": ScratchOff, "scratch: embedded": ScratchEmbedded, "scratch: {command: /usr/sbin/mysqld, arguments: [--basedir=/x]}": ScratchCommand,
+		`scratch: {dsn: "a:b@unix(/run/s)/"}`: ScratchDSN, "scratch: {rows: 10}": ScratchAuto,
+	} {
+		cfg, err := Parse("x.yaml", []byte(minimal+text), nil)
+		if err != nil || cfg.Scratch.Mode != mode {
+			t.Errorf("%s: got %v, %v", text, cfg, err)
+		}
+	}
+}

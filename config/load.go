@@ -77,6 +77,7 @@ func empty(v reflect.Value) bool { return v.IsZero() || v.Kind() == reflect.Slic
 
 // complete fills in what follows from other settings.
 func (c *Config) complete() {
+	c.Scratch.complete()
 	for i := range c.Tables {
 		t := &c.Tables[i]
 		if t.Family == "" {
