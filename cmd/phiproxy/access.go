@@ -32,7 +32,7 @@ func accessWhoCommand() command {
 			a := access{query: audit.Query{Limit: accessLimit}}
 			flags.StringVar(&a.query.Owner, "owner", "", "the `owner` of the values")
 			flags.StringVar(&a.query.User, "user", "", "only statements of this database or application `user`")
-			flags.StringVar(&a.query.Outcome, "outcome", "", "only this `outcome`: done, failed, refused, broken or unfinished")
+			flags.StringVar(&a.query.Outcome, "outcome", "", "only this `outcome`: done, sent (rows moved or deleted unread), failed, refused, broken or unfinished")
 			flags.IntVar(&a.query.Limit, "limit", accessLimit, "at most that many statements of each log")
 			momentFlag(flags, &a.query.From, "from", "the first `time`: a date, a time, or how long ago, such as 7d")
 			momentFlag(flags, &a.query.To, "to", "the last `time`")
@@ -62,14 +62,14 @@ type access struct {
 }
 
 func (a *access) check() error {
-	outcomes := []string{"", audit.Done, audit.Failed, audit.Refused, audit.Broken, audit.Unfinished}
+	outcomes := []string{"", audit.Done, audit.Sent, audit.Failed, audit.Refused, audit.Broken, audit.Unfinished}
 	switch {
 	case a.query.Owner == "":
 		return errors.New("--owner is missing")
 	case a.query.Limit < 1:
 		return errors.New("--limit wants a number from 1 on")
 	case !slices.Contains(outcomes, a.query.Outcome):
-		return errors.New("--outcome wants done, failed, refused, broken or unfinished")
+		return errors.New("--outcome wants done, sent, failed, refused, broken or unfinished")
 	}
 	return checkRange(a.query.From, a.query.To)
 }
