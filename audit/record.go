@@ -50,8 +50,11 @@ func (h hash) follow(body []byte) hash {
 func (h hash) String() string { return hex.EncodeToString(h[:]) }
 
 func parseHash(text string) (h hash, ok bool) {
-	n, err := hex.Decode(h[:], []byte(text))
-	return h, err == nil && n == hashBytes && len(text) == 2*hashBytes
+	if len(text) != 2*hashBytes {
+		return h, false
+	}
+	_, err := hex.Decode(h[:], []byte(text))
+	return h, err == nil
 }
 
 // chain is the state of a log behind its last record.

@@ -264,6 +264,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add([]byte(`{"n":1,"kind":"begin","id":1}`))
 	f.Add([]byte("\x00\n\n{"))
+	f.Add(bytes.Replace(bytes.Join(d.files[1], nil), []byte(`"prev":"`), []byte(`"prev":"00`), 1))
 	f.Add([]byte(`{"n":,"kind":"begin"` + strings.Repeat("0", hashText) + "\n")) // looks like a record at first
 	key, dir := publicKey(f, d.o), f.TempDir()
 	name := filepath.Join(dir, fileName(1))
