@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,6 +167,32 @@ func TestReplace(t *testing.T) {
 	wantKind(t, s.Replace(ctx, "U1", nil, version(2, "two")), keys.ErrExists)
 	if leftovers(t, db) != 0 {
 		t.Error("a destroyed key came back")
+	}
+}
+
+// Another program may write base64 with line breaks.
+func TestGuideKeyWithLineBreaks(t *testing.T) {
+	s, db := newStore(t)
+	ctx := t.Context()
+	blob := strings.Repeat("guide", 30)
+	exec(t, db, `INSERT INTO user_encryption_keys (user_id, encrypted_dek) VALUES ('U1', ?)`,
+		strings.ReplaceAll(base64.StdEncoding.EncodeToString([]byte(blob)), "Z3Vp", "Z3\nVp"))
+	v := must[*keys.Record](t)(s.Load(ctx, "U1")).Versions[0]
+	v.KeyID = version(1, "guide").KeyID
+	if err := s.Adopt(ctx, "U1", v); err != nil {
+		t.Fatal(err)
+	}
+	if rec := must[*keys.Record](t)(s.Load(ctx, "U1")); string(rec.Versions[0].Wrapped.Blob) != blob {
+		t.Errorf("got %+v", rec)
+	}
+	moved := v
+	moved.Wrapped = keys.Wrapped{Blob: []byte("anew"), KeyARN: "other"}
+	if err := s.Replace(ctx, "U1", v.Wrapped.Blob, moved); err != nil {
+		t.Fatal(err)
+	}
+	must[uint64](t)(s.Rotate(ctx, "U1", 1, version(2, "two")))
+	if rec := must[*keys.Record](t)(s.Load(ctx, "U1")); len(rec.Versions) != 2 {
+		t.Errorf("got %+v", rec)
 	}
 }
 
