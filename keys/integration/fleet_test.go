@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"sync"
@@ -245,7 +246,7 @@ func (w *world) guideKey(owner string) envelope.KeyID {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.exec(`INSERT INTO user_encryption_keys (user_id, encrypted_dek) VALUES (?, TO_BASE64(?))`, owner, wrapped.Blob)
+	w.exec(`INSERT INTO user_encryption_keys (user_id, encrypted_dek) VALUES (?, ?)`, owner, base64.StdEncoding.EncodeToString(wrapped.Blob))
 	key, err := envelope.NewKey(dek)
 	if err != nil {
 		w.Fatal(err)
