@@ -149,7 +149,9 @@ func writePaths() []writePath {
 		{"text prepared", sql(`PREPARE s FROM "INSERT INTO cases (case_id, user_id, patient_first) VALUES (ROW, P1, 'MARK')"`), false},
 		{"quoted otherwise", sql(`INSERT INTO cases (case_id, user_id, patient_first) VALUES (ROW, P1, "MARK")`), true},
 		{"two literals", sql("INSERT INTO cases (case_id, user_id, patient_first) VALUES (ROW, P1, 'MA' 'MARK')"), false},
-		{"introducer", sql("INSERT INTO cases (case_id, user_id, patient_first) VALUES (ROW, P1, _utf8mb4'MARK')"), false},
+		{"introducer", sql("INSERT INTO cases (case_id, user_id, patient_first) VALUES (ROW, P1, _utf8mb4'MARK')"), true},
+		{"wrong case", sql("INSERT INTO CASES (case_id, user_id, patient_first) VALUES (ROW, P1, 'MARK')"), false},
+		{"row constructor", sql("INSERT INTO cases (case_id, user_id, patient_first) VALUES row(ROW, P1, 'MARK')"), false},
 		{"prepared, string", preparedInsert(mysql.MYSQL_TYPE_VAR_STRING, false), true},
 		{"prepared, blob", preparedInsert(mysql.MYSQL_TYPE_BLOB, false), true},
 		{"prepared, long data", preparedInsert(mysql.MYSQL_TYPE_VAR_STRING, true), true},
@@ -223,7 +225,7 @@ func TestCanary(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
 			s := ownServer(t, kind, servers.Options{Logs: true})
-			p := startProxy(t, harness.Options{Server: s, Database: "canary"})
+			p := startProxy(t, harness.Options{Server: s, Database: "canary", Admin: "  open_metrics: true"})
 			c := newCanary()
 			c.writeAll(t, app(t, p))
 			if found := c.find(metrics(t, p)); len(found) > 0 {
@@ -247,7 +249,7 @@ func TestCanary(t *testing.T) {
 // The embedded server has no files: its tables are read past the proxy.
 func TestCanaryEmbedded(t *testing.T) {
 	s := server(t, servers.Embedded)
-	p := startProxy(t, harness.Options{Server: s, Database: "canary"})
+	p := startProxy(t, harness.Options{Server: s, Database: "canary", Admin: "  open_metrics: true"})
 	c := newCanary()
 	c.writeAll(t, app(t, p))
 	admin := direct(t, s, "canary")

@@ -40,6 +40,29 @@ func (n *names) table(name string) bool {
 	return n.tables[f] || n.opaque[f]
 }
 
+// otherCase reports whether a name that is no table's differs from that of a protected table or an opaque view only in case, on
+// a server that tells them apart. It would answer that there is no such table, and write the whole statement to its logs.
+func (n *names) otherCase(s *Schema, schema, name string) bool {
+	if s.LowerCaseNames != 0 || !n.table(name) {
+		return false
+	}
+	key := s.Key(schema, name)
+	if _, opaque := s.Opaque[key]; opaque {
+		return false
+	}
+	for _, t := range s.Tables {
+		if t.Protected && fold(t.Schema) == fold(schema) && fold(t.Name) == fold(name) {
+			return true
+		}
+	}
+	for known := range s.Opaque {
+		if fold(known) == fold(key) {
+			return true
+		}
+	}
+	return false
+}
+
 // special reports whether a statement's meaning for protected tables can hang on the name.
 func (n *names) special(name string) bool {
 	f := fold(name)

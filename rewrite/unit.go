@@ -124,8 +124,12 @@ func (u *unit) protected(schema, name string) (*Table, *fault.Error) {
 	if schema == "" && u.planner.names.tables[fold(name)] {
 		return nil, fault.NoDatabase.With("table of a protected table's name, no database")
 	}
-	if t := u.schema.Tables[u.schema.Key(schema, name)]; t != nil && t.Protected {
+	t := u.schema.Tables[u.schema.Key(schema, name)]
+	switch {
+	case t != nil && t.Protected:
 		return t, nil
+	case t == nil && u.planner.names.otherCase(u.schema, schema, name):
+		return nil, fault.OtherCase.With("%s.%s", schema, name)
 	}
 	return nil, nil
 }

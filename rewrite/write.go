@@ -172,14 +172,35 @@ func planDelete(u *unit) (*Plan, *fault.Error) {
 	if err != nil {
 		return nil, err
 	}
+	named := map[string]bool{} // tables of a DELETE that names those to delete from
 	if d.Tables != nil {
 		for _, t := range d.Tables.Tables {
-			r.ident(t.Name)
+			name, _ := r.ident(t.Name)
+			named[fold(name)] = true
 			r.ident(t.Schema)
 		}
 	}
 	if err := r.checkTail(d.Where, d.Order, sc); err != nil {
 		return nil, err
 	}
-	return r.finish(nil, "")
+	p, err := r.finish(nil, "")
+	if err != nil {
+		return nil, err
+	}
+	for _, src := range sc.sources {
+		if d.Tables == nil || named[fold(src.name)] {
+			p.writesAll(src.table)
+		}
+	}
+	return p, nil
+}
+
+// writesAll notes that the values of every protected column of a table change or go, for audit.
+func (p *Plan) writesAll(t *Table) {
+	if t == nil || !t.Protected {
+		return
+	}
+	for _, c := range t.ProtectedColumns() {
+		p.Touches = appendTouch(p.Touches, Touch{Table: t, Column: c, Write: true})
+	}
 }

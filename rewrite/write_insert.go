@@ -555,7 +555,17 @@ func (in *inserting) copy(columns []int) (*Plan, *fault.Error) {
 	if len(in.r.edits) > 0 {
 		return nil, fault.Flag.With("in INSERT ... SELECT")
 	}
-	return in.r.finish(nil, "sealed values are copied as they are, with their owner")
+	p, err := in.r.finish(nil, "sealed values are copied as they are, with their owner")
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range columns {
+		if o := b.outputs[i]; t.role(c) == protects {
+			p.Touches = appendTouch(p.Touches, Touch{Table: o.table, Column: o.column.column})
+			p.Touches = appendTouch(p.Touches, Touch{Table: t, Column: c, Write: true})
+		}
+	}
+	return p, nil
 }
 
 // copies checks each position of a copy.

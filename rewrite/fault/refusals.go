@@ -48,6 +48,7 @@ var (
 	Position     = refusal("PHI-1141", "columns cannot be named by position in a query that expands `*` over a derived table with protected columns; name them")
 	Natural      = refusal("PHI-1142", "NATURAL JOIN cannot be used with this protected table; write the join condition")
 	Range        = &Fault{"PHI-1144", 1054, "42S22", "ORDER BY or GROUP BY names a column position that the select list does not have", Client}
+	OtherCase    = &Fault{"PHI-1145", 1146, "42S02", "this table's name differs from a protected table's only in upper and lower case, which the database tells apart; write it as the database does", Client}
 	Unnamed      = refusal("PHI-1143", "an expression of the select list that phiproxy must rewrite needs an alias, or its column would get another name")
 )
 

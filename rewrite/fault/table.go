@@ -6,7 +6,7 @@ func Table() []*Fault {
 		Unparsable, Comparison, Function, Expression, OrderBy, GroupBy, Distinct, SetOp, Aggregate, Window, Join, Subquery,
 		Mixed, Into, Unknown, NoDatabase, Opaque, SchemaChange, StoredCode, CopyTable, Load, Handler, Dynamic, Compound,
 		SetFor, Charset, Multi, BadTokens, SQLMode, Flag, Recursive, Rollup, OddName, Unsure, Explain, ShowFilter,
-		Statement, Ambiguous, NullDate, Star, Position, Natural, Unnamed, Range,
+		Statement, Ambiguous, NullDate, Star, Position, Natural, Unnamed, Range, OtherCase,
 
 		ValueForm, OwnerForm, NoOwner, OwnerMove, SeveralRows, TooManyRows, UniqueKey, MultiTable, KeyType, KeyAssigned, Copy,
 		TwiceSet, SelfAssigned, RunsTwice, Returning, ColumnCount,
