@@ -18,7 +18,11 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
 )
+
+// maxConnections keep the port from using up the files of the process, which the database sessions need.
+const maxConnections = 1024
 
 // Server is the admin port.
 type Server struct {
@@ -97,6 +101,7 @@ func (s *Server) prepare() error {
 
 // Serve answers requests until Shutdown, and returns nil then. It speaks TLS when the configuration says so.
 func (s *Server) Serve(l net.Listener) error {
+	l = netutil.LimitListener(l, maxConnections)
 	serve := s.http.Serve
 	if s.http.TLSConfig != nil {
 		serve = func(l net.Listener) error { return s.http.ServeTLS(l, "", "") }

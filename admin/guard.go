@@ -106,7 +106,7 @@ func (s *Server) protect(row *route) http.HandlerFunc {
 		answer := &recorder{ResponseWriter: w, status: http.StatusOK}
 		p, ok := s.admit(answer, r, row.role)
 		if ok && smallBody(answer, r) {
-			row.serve(s, answer, r, p)
+			s.serveSafely(row, answer, r, p)
 		}
 		s.metrics.answered(row, answer.status)
 		if row.role != open {
@@ -118,6 +118,18 @@ func (s *Server) protect(row *route) http.HandlerFunc {
 				zap.String("address", r.RemoteAddr), zap.Int("status", answer.status), zap.Duration("duration", time.Since(began)))
 		}
 	}
+}
+
+// serveSafely keeps what a handler panics with out of the log, which net/http would print: it may quote values.
+func (s *Server) serveSafely(row *route, w http.ResponseWriter, r *http.Request, p principal) {
+	defer func() {
+		if recover() == nil {
+			return
+		}
+		s.log.Error("admin handler panicked", zap.String("route", row.path), zap.Stack("stack"))
+		fail(http.StatusInternalServerError, "Internal error").write(w)
+	}()
+	row.serve(s, w, r, p)
 }
 
 // admit authenticates the request and checks the role. When it returns false it has answered.
