@@ -26,17 +26,22 @@ type BulkResult struct {
 
 // Bulk performs an act, such as [Ring.Generate] or [Ring.Rotate], for many owners, RingOptions.Parallel at a time. When the
 // key service throttles or does not answer, all of them pause, longer each time, and try again. each is called
-// after every owner, one call at a time; it may be nil. Bulk ends early, with an error, when the context ends, the key
-// service denies, does not answer for two minutes, or the audit trail cannot be written.
+// after every owner, one call at a time; it may be nil. Bulk ends early, with an error, when the context ends (acts that have
+// begun are carried through, their context does not end), the key service denies, does not answer for two minutes,
+// or the audit trail cannot be written.
 func (r *Ring) Bulk(ctx context.Context, owners []string, act func(ctx context.Context, owner string) (version int, err error), each func(BulkStep)) (BulkResult, error) {
 	var mu sync.Mutex
 	result := BulkResult{Total: len(owners)}
 	err := r.inParallel(ctx, len(owners), func(ctx context.Context, p *pace, i int) error {
 		step := BulkStep{Owner: owners[i], Total: len(owners)}
-		step.Err = p.do(ctx, func() (err error) {
+		finished, err := p.do(ctx, func(ctx context.Context) (err error) {
 			step.Version, err = act(ctx, owners[i])
 			return err
 		})
+		if !finished {
+			return err
+		}
+		step.Err = err
 		mu.Lock()
 		defer mu.Unlock()
 		if step.Err == nil {
@@ -91,15 +96,16 @@ type pace struct {
 	answered time.Time // when an act last ended with anything but an outage
 }
 
-// do repeats an act until the key service answers or patience is over.
-func (p *pace) do(ctx context.Context, act func() error) error {
+// do repeats an act until the key service answers or patience is over. When the context ends meanwhile, an act that has
+// begun is carried through, and none begins any more: then finished is false.
+func (p *pace) do(ctx context.Context, act func(context.Context) error) (finished bool, err error) {
 	for {
 		if err := p.wait(ctx); err != nil {
-			return err
+			return false, err
 		}
-		err := act()
+		err := act(context.WithoutCancel(ctx))
 		if !p.again(err) {
-			return err
+			return true, err
 		}
 	}
 }

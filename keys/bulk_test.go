@@ -129,6 +129,27 @@ func TestBulkEndsEarly(t *testing.T) {
 	}
 }
 
+// Whoever interrupts a bulk act gets whole owners: those that have begun are carried through, the others are not counted.
+func TestBulkInterrupted(t *testing.T) {
+	s, p := newMemStore(), newKMS(t)
+	r := newRing(t, s, p, keys.RingOptions{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	p.onCall = func() { // called under a lock
+		if p.generates.Load() == 20 {
+			cancel()
+		}
+	}
+	got, err := r.Bulk(ctx, owners(500), r.Generate, func(step keys.BulkStep) {
+		if step.Err != nil {
+			t.Error(step.Err)
+		}
+	})
+	if !errors.Is(err, context.Canceled) || got.Failed != 0 || got.Succeeded < 20 || got.Succeeded > 40 || got.Succeeded != len(s.records) {
+		t.Errorf("got %+v, %v, %d keys", got, err, len(s.records))
+	}
+}
+
 func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := newMemStore(), newKMS(t)

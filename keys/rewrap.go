@@ -95,9 +95,9 @@ func byOwner(refs []VersionRef) (owners [][]VersionRef) {
 	return owners
 }
 
-// owner handles all versions of one owner.
+// owner handles all versions of one owner. A version that has begun is carried through when the context ends.
 func (w *rewrap) owner(ctx context.Context, p *pace, refs []VersionRef) error {
-	rec, err := w.ring.opt.Store.Load(ctx, refs[0].Owner)
+	rec, err := w.ring.opt.Store.Load(context.WithoutCancel(ctx), refs[0].Owner)
 	if err != nil {
 		rec = &Record{}
 	}
@@ -106,11 +106,17 @@ func (w *rewrap) owner(ctx context.Context, p *pace, refs []VersionRef) error {
 		done := RewrapProgress{Owner: ref.Owner, Version: ref.Number, Err: err}
 		at := slices.IndexFunc(versions, func(v Version) bool { return v.Number == ref.Number })
 		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil:
 		case at < 0, versions[at].Bound && versions[at].Wrapped.KeyARN == w.result.MasterKey:
 			done.Skipped = true
 		default:
-			done.Err = p.do(ctx, func() error { return w.move(ctx, ref.Owner, &versions[at]) })
+			var finished bool
+			finished, done.Err = p.do(ctx, func(ctx context.Context) error { return w.move(ctx, ref.Owner, &versions[at]) })
+			if !finished {
+				return done.Err
+			}
 		}
 		w.count(done)
 		if err := hopeless(done.Err); err != nil {
