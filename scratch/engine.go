@@ -32,6 +32,8 @@ type Engine struct {
 	state   state
 	changed chan struct{} // closed, and replaced, when state changes
 	twins   *twins        // what Sync asked for
+
+	syncing sync.Mutex // held while twins are made
 }
 
 // state is what is known about the server.
@@ -41,6 +43,7 @@ type state struct {
 	restarts int
 	err      error // why there is none
 	closed   bool
+	schemas  []string // databases of the twins; set by ready
 }
 
 // Status is what an operator may know.
@@ -82,17 +85,13 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop
 	go e.run(running)
-	if o.AtBoot {
-		if _, err := e.ready(ctx); err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
+	if !o.AtBoot {
+		return e, nil
+	}
+	if _, err := e.ready(ctx); err != nil && o.Mode != ModeAuto {
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
-}
-
-func isOff(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Kind == Off
 }
 
 // newLauncher gives nil, without an error, for ModeOff.
@@ -194,17 +193,10 @@ func (e *Engine) closeLauncher() {
 
 // once runs one server from its start to its end.
 func (e *Engine) once(ctx context.Context) {
-	began := time.Now()
-	s, err := e.start(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			e.log.Error("the scratch server cannot be started", zap.Error(err))
-		}
-		e.set(func(st *state) { st.err = err })
+	s := e.begin(ctx)
+	if s == nil {
 		return
 	}
-	e.log.Info("the scratch server is ready", zap.String("version", s.version), zap.Int("pid", s.pid), zap.Duration("took", time.Since(began)))
-	e.set(func(st *state) { st.server, st.err = s, nil; st.born++ })
 	e.metrics.up.Set(1)
 	e.watch(ctx, s)
 	e.metrics.up.Set(0)
@@ -216,20 +208,39 @@ func (e *Engine) once(ctx context.Context) {
 	}
 }
 
+// begin starts a server and makes it known; nil when it cannot be started.
+func (e *Engine) begin(ctx context.Context) *server {
+	e.syncing.Lock()
+	defer e.syncing.Unlock()
+	began := time.Now()
+	s, err := e.start(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.log.Error("the scratch server cannot be started", zap.Error(err))
+		}
+		e.set(func(st *state) { st.err = err })
+		return nil
+	}
+	if s.flavor != e.options.Family && s.flavor != rewrite.Embedded {
+		e.log.Warn("the scratch server is not of the backend's family; some functions and collations differ", zap.String("version", s.version))
+	}
+	e.log.Info("the scratch server is ready", zap.String("version", s.version), zap.Int("pid", s.pid), zap.Duration("took", time.Since(began)))
+	e.set(func(st *state) { st.server, st.err = s, nil; st.born++ })
+	return s
+}
+
 // start launches a server and gives it the twins.
 func (e *Engine) start(ctx context.Context) (*server, error) {
 	s, err := e.launcher.launch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e.mu.Lock()
-	t := e.twins
-	e.mu.Unlock()
-	if err := s.learn(ctx); err != nil {
-		s.stop()
-		return nil, err
+	s.twins = make(map[string]standingTwin)
+	if err = s.learn(ctx); err == nil {
+		_, t := e.current()
+		err = t.create(ctx, s)
 	}
-	if err := t.create(ctx, s); err != nil {
+	if err != nil {
 		s.stop()
 		return nil, err
 	}
@@ -291,11 +302,12 @@ func (e *Engine) ready(ctx context.Context) (state, error) {
 	for {
 		e.mu.Lock()
 		s, changed := e.state, e.changed
+		s.schemas = e.twins.schemas()
 		e.mu.Unlock()
 		switch {
 		case s.server != nil && !s.server.dead():
 			return s, nil
-		case s.closed || isOff(s.err):
+		case s.closed || errors.Is(s.err, &Error{Kind: Off}):
 			return s, s.err
 		}
 		select {

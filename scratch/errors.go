@@ -51,10 +51,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Is makes errors.Is(err, &Error{Kind: k}) ask for the kind alone.
+// Is makes errors.Is(err, &Error{Kind: k}) ask for the kind.
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
-	return ok && t.Kind == e.Kind && t.Cause == nil
+	return ok && t.Kind == e.Kind
 }
 
 func fail(k Kind, cause error) *Error { return &Error{Kind: k, Cause: cause} }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -58,7 +57,7 @@ func (p *pool) get(ctx context.Context) (*slot, error) {
 			return sl, nil
 		}
 		sl.drop()
-		if err = sl.connect(ctx, s, p.engine.schemas()); err == nil {
+		if err = sl.connect(ctx, s); err == nil {
 			return sl, nil
 		}
 		if !s.server.dies() {
@@ -92,8 +91,12 @@ func (s *server) dead() bool {
 	}
 }
 
-// patience is how long a slot that is being emptied is waited for before a new one is set up, which takes longer.
-const patience = 2 * time.Millisecond
+// Setting up a slot takes longer than emptying one. Some are set up at once, so that a client with one statement after
+// the other does not wait; more only when none of those that are being emptied is free in time.
+const (
+	readySlots = 4
+	patience   = 2 * time.Millisecond
+)
 
 func (p *pool) take(ctx context.Context) (*slot, error) {
 	select {
@@ -102,7 +105,7 @@ func (p *pool) take(ctx context.Context) (*slot, error) {
 	default:
 	}
 	cold := p.cold
-	if p.emptying.Load() > 0 {
+	if p.emptying.Load() > 0 && p.engine.limits.Sessions-len(p.cold) >= readySlots {
 		cold = nil
 	}
 	more, wait := time.NewTimer(patience), time.NewTimer(p.engine.limits.Wait)
@@ -208,14 +211,14 @@ func (sl *slot) wipe() {
 }
 
 // connect makes the slot's database and account anew and logs in.
-func (sl *slot) connect(ctx context.Context, s state, schemas []string) (err error) {
+func (sl *slot) connect(ctx context.Context, s state) (err error) {
 	sl.server = s.server
 	name := fmt.Sprintf("phiproxy-work-%d", sl.number)
 	sl.account = account{network: s.server.network, address: s.server.address, user: name, password: newPassword(), database: name}
 	if s.server.flavor == rewrite.Embedded {
 		sl.account.user, sl.account.password = s.server.user, s.server.password
 	}
-	if err := s.server.control(ctx, sl.setup(schemas)...); err != nil {
+	if err := s.server.control(ctx, sl.setup(s.schemas)...); err != nil {
 		return err
 	}
 	if sl.conn, err = dial(ctx, sl.account); err != nil {
@@ -277,22 +280,4 @@ func (s *server) learn(ctx context.Context) error {
 		s.known[v.name] = err == nil
 	}
 	return nil
-}
-
-// schemas are the databases of the twins.
-func (e *Engine) schemas() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.twins == nil {
-		return nil
-	}
-	names := make(map[string]bool)
-	for _, t := range e.twins.tables {
-		names[t.schema] = true
-	}
-	var list []string
-	for name := range maps.Keys(names) {
-		list = append(list, name)
-	}
-	return list
 }

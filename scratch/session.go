@@ -115,6 +115,9 @@ func (s *Session) note(err error) error {
 	case err == nil:
 	case broken(err):
 		s.doubtful, s.result = true, resultFailed
+		if errors.Is(err, &Error{Kind: Lost}) {
+			s.slot.server.dies() // so that a caller who tries again meets the next server
+		}
 	default:
 		s.result = resultServer
 		s.rename(err)

@@ -212,13 +212,15 @@ func TestSettingsRefused(t *testing.T) {
 func TestIsolation(t *testing.T) {
 	everywhere(t, func(t *testing.T, f rewrite.Flavor) {
 		e := common(t, f)
+		table := patients
+		table.Name = "only_a"
 		a, b := session(t, e, nil), session(t, e, nil)
-		if err := a.Load(t.Context(), patients, source([]string{"1", "secret", "NULL"})); err != nil {
+		if err := a.Load(t.Context(), table, source([]string{"1", "secret", "NULL"})); err != nil {
 			t.Fatal(err)
 		}
 		for _, sql := range []string{
-			"SELECT * FROM w1", "SELECT * FROM `" + a.slot.account.database + "`.w1", "SELECT * FROM mysql.user", "KILL " + fmt.Sprint(a.slot.conn.GetConnectionID()),
-			"SELECT 1 INTO OUTFILE '/tmp/x'", "SET GLOBAL general_log=1", "CREATE DATABASE d", "LOAD DATA INFILE '/etc/passwd' INTO TABLE w1",
+			"SELECT * FROM only_a", "SELECT * FROM `" + a.slot.account.database + "`.only_a", "SELECT * FROM mysql.user", "KILL " + fmt.Sprint(a.slot.conn.GetConnectionID()),
+			"SELECT 1 INTO OUTFILE '/tmp/x'", "SET GLOBAL general_log=1", "CREATE DATABASE d", "LOAD DATA INFILE '/etc/passwd' INTO TABLE only_a",
 		} {
 			var answer *ServerError
 			if _, err := ask(b, sql); !errors.As(err, &answer) {
@@ -226,9 +228,9 @@ func TestIsolation(t *testing.T) {
 			}
 		}
 		mustAsk(t, b, "SELECT LOAD_FILE('/etc/passwd')", "NULL")
-		mustAsk(t, b, "SELECT COUNT(*) FROM information_schema.tables WHERE table_name='w1'", "0")
+		mustAsk(t, b, "SELECT COUNT(*) FROM information_schema.tables WHERE table_name='only_a'", "0")
 		mustAsk(t, b, "SELECT COUNT(DISTINCT user) FROM information_schema.processlist", "1")
-		mustAsk(t, a, "SELECT last FROM w1", "secret")
+		mustAsk(t, a, "SELECT last FROM only_a", "secret")
 	})
 }
 

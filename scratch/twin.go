@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
-
-	"go.uber.org/zap"
 
 	"phiproxy/rewrite"
 )
@@ -35,10 +34,10 @@ type twinColumn struct {
 	name, definition string // definition follows the name: type, NOT NULL, DEFAULT ...
 }
 
-// Sync makes the twins of the schema's protected tables anew. It must be called after every change of the schema, and
-// gives back the problems of the first table that cannot have a twin. With the server not yet started it only checks the
-// definitions. show gives the full definition; nil makes twins of what the schema itself knows, which has no CHECK,
-// no generated column and no default that is an expression.
+// Sync brings the twins into step with the schema's protected tables. It must be called after every change of the schema;
+// without one it costs nothing. While the server does not run it only checks the definitions. show gives the full
+// definition of a table; nil makes twins of what the schema itself knows, which has no CHECK, no generated column and no
+// default that is an expression. A table that cannot have a twin is an error, and the twins stay as they were.
 func (e *Engine) Sync(ctx context.Context, schema *rewrite.Schema, show ShowCreate) error {
 	t := &twins{tables: make(map[string]*twin), schema: schema}
 	for key, table := range schema.Tables {
@@ -51,19 +50,26 @@ func (e *Engine) Sync(ctx context.Context, schema *rewrite.Schema, show ShowCrea
 		}
 		t.tables[key] = made
 	}
-	e.mu.Lock()
-	e.twins = t
-	s := e.state
-	e.mu.Unlock()
-	if s.server == nil {
-		return nil
+	e.syncing.Lock()
+	defer e.syncing.Unlock()
+	s, before := e.current()
+	if s != nil {
+		if err := t.create(ctx, s); err != nil {
+			return err
+		}
 	}
-	if err := t.create(ctx, s.server); err != nil {
-		return err
-	}
-	e.log.Debug("twins are in step with the schema", zap.Int("tables", len(t.tables)))
-	e.set(func(st *state) { st.born++ }) // every slot is made anew: its tables and its grants may be of the old twins
+	e.set(func(st *state) {
+		if e.twins = t; !slices.Equal(before.schemas(), t.schemas()) {
+			st.born++ // every slot is made anew, with grants for the new databases
+		}
+	})
 	return nil
+}
+
+func (e *Engine) current() (*server, *twins) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.state.server, e.twins
 }
 
 func newTwin(ctx context.Context, t *rewrite.Table, show ShowCreate) (*twin, error) {
@@ -199,7 +205,7 @@ func (w *twin) standing(f rewrite.Flavor, keys bool) string {
 	if keys {
 		parts = append(parts, w.keys...)
 	}
-	return "CREATE TABLE " + quoteName(w.schema) + "." + quoteName(w.table) + " (" + strings.Join(append(parts, w.checks...), ", ") + ") ENGINE=" + engine + " " + w.charset
+	return "CREATE TABLE " + w.name() + " (" + strings.Join(append(parts, w.checks...), ", ") + ") ENGINE=" + engine + " " + w.charset
 }
 
 // definition is that of a session's own copy, in which rows are loaded, written and changed: without keys, so that
@@ -220,28 +226,65 @@ func (w *twin) parts(autoInc bool) []string {
 	return parts
 }
 
-// create makes the twins in a server, in place of earlier ones.
+// create brings a server's twins into step: those that are as they should be already are left alone, since statements may
+// be using them.
 func (t *twins) create(ctx context.Context, s *server) error {
 	if t == nil {
 		return nil
 	}
-	var databases = make(map[string]bool)
-	for _, w := range t.tables {
-		if !databases[w.schema] {
-			databases[w.schema] = true
-			if err := s.control(ctx, "DROP DATABASE IF EXISTS "+quoteName(w.schema), "CREATE DATABASE "+quoteName(w.schema)); err != nil {
-				return err
-			}
-		}
-		if err := s.control(ctx, w.standing(s.flavor, true)); err == nil {
-			continue
-		}
-		// Keys may be longer than the engine has them; only metadata misses them.
-		if err := s.control(ctx, w.standing(s.flavor, false)); err != nil {
+	for key, w := range t.tables {
+		if err := w.create(ctx, s, key); err != nil {
 			return fmt.Errorf("scratch: no twin of %s.%s: %w", w.schema, w.table, err)
 		}
 	}
+	for key, have := range s.twins {
+		if t.tables[key] != nil {
+			continue
+		}
+		if err := s.control(ctx, "DROP TABLE IF EXISTS "+have.w.name()); err != nil {
+			return err
+		}
+		delete(s.twins, key)
+	}
 	return nil
+}
+
+// standingTwin is a twin that a server has.
+type standingTwin struct {
+	w    *twin
+	text string
+}
+
+func (w *twin) name() string { return quoteName(w.schema) + "." + quoteName(w.table) }
+
+func (w *twin) create(ctx context.Context, s *server, key string) error {
+	text := w.standing(s.flavor, true)
+	if s.twins[key].text == text {
+		return nil
+	}
+	if err := s.control(ctx, "CREATE DATABASE IF NOT EXISTS "+quoteName(w.schema), "DROP TABLE IF EXISTS "+w.name()); err != nil {
+		return err
+	}
+	if err := s.control(ctx, text); err != nil {
+		// Keys may be longer than the engine has them; only metadata misses them.
+		if err := s.control(ctx, w.standing(s.flavor, false)); err != nil {
+			return err
+		}
+	}
+	s.twins[key] = standingTwin{w, text}
+	return nil
+}
+
+// schemas are the databases that hold twins, sorted.
+func (t *twins) schemas() []string {
+	var list []string
+	if t != nil {
+		for _, w := range t.tables {
+			list = append(list, w.schema)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
 }
 
 // find gives the twin of a table, nil when there is none.

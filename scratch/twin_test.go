@@ -241,3 +241,46 @@ func TestPlainTwin(t *testing.T) {
 		}
 	})
 }
+
+// A schema that has not changed leaves the twins alone; one that has replaces what changed and drops what is gone.
+func TestSync(t *testing.T) {
+	everywhere(t, func(t *testing.T, f rewrite.Flavor) {
+		e := open(t, programOptions(f))
+		s := session(t, e, nil)
+		sync := func(tables ...*rewrite.Table) {
+			schema := &rewrite.Schema{Flavor: f, Tables: make(map[string]*rewrite.Table)}
+			for _, table := range tables {
+				schema.Tables[schema.Key(table.Schema, table.Name)] = table
+			}
+			if err := e.Sync(t.Context(), schema, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		born := func() uint64 { return e.state.born }
+		first := born()
+		sync(casesTable())
+		second := born()
+		sync(casesTable())
+		other := casesTable()
+		other.Name = "deleted_cases"
+		other.Columns[2].Protected.Definition = "text"
+		sync(casesTable(), other)
+		if second == first || born() != second {
+			t.Errorf("slots are made anew at the wrong time: %d, %d, %d", first, second, born())
+		}
+		s.Release()
+		s = session(t, e, nil)
+		mustAsk(t, s, "SELECT COUNT(*) FROM surgi_case.cases, surgi_case.deleted_cases", "0")
+		sync(other)
+		if _, err := ask(s, "SELECT 1 FROM surgi_case.cases"); err == nil {
+			t.Error("a twin that is gone is still there")
+		}
+		broken := casesTable()
+		broken.Columns[2].Protected.Definition = "nonsense"
+		schema := &rewrite.Schema{Flavor: f}
+		schema.Tables = map[string]*rewrite.Table{"x": broken}
+		if err := e.Sync(t.Context(), schema, nil); err == nil {
+			t.Error("a twin of nonsense is made")
+		}
+	})
+}
