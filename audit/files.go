@@ -144,37 +144,67 @@ func (h *head) verify(key ed25519.PublicKey) error {
 // tail is what is found at the end of a log.
 type tail struct {
 	chain
-	log  string // id, "" when there is no record
-	file uint64 // last file's number
-	torn int    // bytes of the last file that are no record
+	log   string // id, "" when there is no record
+	file  uint64 // last file's number
+	torn  int    // bytes of the last file that are no record
+	first uint64 // number of the last file's first record
+	signs int    // signatures in the last file
+
+	watched *head // the log's
+	met     bool  // its record was met
 }
 
-// readTail finds the chain's state at the end of a log. A last file without a readable first line is passed over; Verify
-// names it.
-func readTail(dir string) (tail, error) {
+// readTail finds the chain's state at the end of a log, and whether the record that its head was signed for is still
+// there. A last file without a readable first line is passed over; Verify names it.
+func readTail(dir string, h *head) (tail, error) {
 	numbers, err := fileNumbers(dir)
 	if err != nil {
 		return tail{}, err
 	}
-	var t tail
-	for i := len(numbers) - 1; i >= 0 && t.log == ""; i-- {
-		if t, err = readTailOf(dir, numbers[i]); err != nil {
+	var last tail
+	for i := len(numbers) - 1; i >= 0; i-- {
+		t, err := readTailOf(dir, numbers[i], h)
+		if err != nil {
 			return t, err
+		}
+		if last.log == "" {
+			last = t
+		}
+		last.met = last.met || t.met
+		if last.log != "" && (h == nil || h.N+1 >= t.first) {
+			break // the head's record is not in front of this file
 		}
 	}
 	if len(numbers) > 0 {
-		t.file = numbers[len(numbers)-1]
+		last.file = numbers[len(numbers)-1]
 	}
-	return t, nil
+	return last, nil
 }
 
-func readTailOf(dir string, file uint64) (t tail, err error) {
+func readTailOf(dir string, file uint64, h *head) (t tail, err error) {
 	l, err := openLines(filepath.Join(dir, fileName(file)))
 	if err != nil {
 		return t, err
 	}
 	defer l.close()
+	t.watched = h
 	return t, t.read(l)
+}
+
+// cut says why the log cannot be whole, in words that end "when this file was begun, ...": somebody removed its end, or
+// put another in its place.
+func (t *tail) cut(h *head, key ed25519.PrivateKey) string {
+	switch {
+	case h == nil && t.file <= 1 && t.signs == 0:
+		return "" // there is nothing, or a process that ended before it had signed anything
+	case h == nil:
+		return headName + " was missing: the end of the log before may have been cut off"
+	case h.verify(key.Public().(ed25519.PublicKey)) != nil:
+		return headName + " was not signed with the log's key: the end of the log before may have been cut off"
+	case !t.met:
+		return fmt.Sprintf("record %d, which had been signed, was gone: the end of the log before was cut off", h.N)
+	}
+	return ""
 }
 
 // read follows the chain through a file from its first line. It stops at the first line that does not fit: whatever
@@ -195,7 +225,18 @@ func (t *tail) read(l *lines) error {
 		if err != nil {
 			return t.stop(l, size, err)
 		}
+		t.watch(line)
 		size += len(line) + 1
+	}
+}
+
+// watch looks at a record that fits.
+func (t *tail) watch(line []byte) {
+	if kind, _ := peek(line); kind == kindSign {
+		t.signs++
+	}
+	if h := t.watched; h != nil && h.N == t.n && h.Hash == t.hash.String() {
+		t.met = true
 	}
 }
 
@@ -221,6 +262,9 @@ func (t *tail) start(line []byte) error {
 	if r.Kind != kindFile || !ok {
 		return errForm
 	}
-	t.chain, t.log = chain{n: r.N - 1, hash: prev}, r.fileRecord.Log
+	t.chain, t.log, t.first = chain{n: r.N - 1, hash: prev}, r.fileRecord.Log, r.N
+	if h := t.watched; h != nil && h.N == t.n && h.Hash == r.Prev {
+		t.met = true // the last record of the file before
+	}
 	return t.check(line)
 }

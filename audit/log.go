@@ -135,6 +135,9 @@ func Open(o Options) (*Log, error) {
 	}
 	w.settle(w.broken)
 	w.sign() // also what the process before left unsigned
+	if w.out != nil {
+		w.settle(w.flushNow())
+	}
 	go l.write(w)
 	return l, nil
 }

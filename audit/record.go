@@ -93,6 +93,7 @@ type fileRecord struct {
 	Why     string `json:"why"`  // startOfProcess, full or old
 	Prev    string `json:"prev"` // hash of the record before
 	Torn    int    `json:"torn"` // bytes of a last line that a crash cut off in the file before
+	Cut     string `json:"cut"`  // why the log before a process's first file is not whole
 }
 
 // Reasons for a new file.
@@ -263,7 +264,8 @@ func appendFile(dst []byte, f fileRecord, at time.Time) []byte {
 	dst = appendNumber(dst, "file", f.File)
 	dst = appendString(dst, "why", f.Why)
 	dst = appendString(dst, "prev", f.Prev)
-	return appendNumber(dst, "torn", int64(f.Torn))
+	dst = appendNumber(dst, "torn", int64(f.Torn))
+	return appendString(dst, "cut", f.Cut)
 }
 
 func appendGap(dst []byte, g gapRecord, from time.Time) []byte {

@@ -218,6 +218,8 @@ func (v *verifier) first(r *record, before chain) error {
 		return v.bad("the file belongs to another log")
 	case r.Prev != before.hash.String():
 		return v.bad("the file does not follow the one before it")
+	case r.Cut != "":
+		return v.bad("when this file was begun, %s", r.Cut)
 	}
 	if v.torn > 0 {
 		v.report.Torn++

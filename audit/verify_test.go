@@ -202,30 +202,109 @@ func TestVerifyHead(t *testing.T) {
 	}
 }
 
-// A crash leaves half a record behind. It is not taken for one, the next process says so, and the chain goes on.
-func TestTornLine(t *testing.T) {
-	d := newDamaged(t)
-	last := len(d.files) - 1
-	torn := slices.Clone(d.files[last])
-	torn[len(torn)-1] = torn[len(torn)-1][:40]
-	d.write(t, last, torn)
-	if err := os.Remove(filepath.Join(d.o.Dir, headName)); err != nil { // it is written after the records that it signs
+// crashed is a copy of a log at a moment at which its process lives, with some bytes behind its end.
+func crashed(t *testing.T, torn string) Options {
+	t.Helper()
+	o := options(t)
+	l := open(t, o)
+	access(t, l, event("ann"), "1")
+	copied := o
+	copied.Dir += "-crashed"
+	if err := os.CopyFS(copied.Dir, os.DirFS(o.Dir)); err != nil {
 		t.Fatal(err)
 	}
-	l := open(t, d.o)
-	access(t, l, event("cid"), "1")
 	closeLog(t, l)
-	if r := sound(t, d.o); r.Torn != 1 {
-		t.Errorf("%+v", r)
+	name := filepath.Join(copied.Dir, fileName(1))
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := search(t, d.o, Query{User: "cid"}); len(got) != 1 {
-		t.Errorf("%+v", got)
+	if err := errors.Join(os.WriteFile(name, append(text, torn...), 0o600), os.Chmod(copied.Dir, 0o700)); err != nil {
+		t.Fatal(err)
 	}
-	torn[len(torn)-1] = torn[len(torn)-1][:39]
-	d.write(t, last, torn)
-	if r := verify(t, d.o); r.Bad == nil {
-		t.Error("the torn line was cut further, which was not found")
+	return copied
+}
+
+// A crash leaves half a record behind. It is not taken for one, the next process says so, and the chain goes on.
+func TestTornLine(t *testing.T) {
+	for torn, want := range map[string]int{"": 0, `{"n":6,"kind":"begin","id"`: 1, "\x00\x00\x00": 1} {
+		o := crashed(t, torn)
+		if r := sound(t, o); r.Tail != len(torn) {
+			t.Errorf("%+v", r)
+		}
+		l := open(t, o)
+		access(t, l, event("cid"), "1")
+		closeLog(t, l)
+		if r := sound(t, o); r.Torn != want {
+			t.Errorf("%q: %+v", torn, r)
+		}
+		if got := users(search(t, o, Query{Owner: "1"})); got != "ann cid" {
+			t.Error(got)
+		}
 	}
+	o := crashed(t, "torn")
+	closeLog(t, open(t, o))
+	name := filepath.Join(o.Dir, fileName(1))
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, text[:len(text)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := verify(t, o); r.Bad == nil || r.Bad.File != fileName(1) {
+		t.Errorf("the torn line was cut further: %v", r.Bad)
+	}
+}
+
+// Somebody who cuts off the end of a log and waits for the next start does not get it signed away.
+func TestCutBeforeRestart(t *testing.T) {
+	for name, cut := range map[string]func(d *damaged) error{
+		"last file": func(d *damaged) error { return os.Remove(d.file(uint64(len(d.files)))) },
+		"two files": func(d *damaged) error {
+			return errors.Join(os.Remove(d.file(uint64(len(d.files)))), os.Remove(d.file(uint64(len(d.files)-1))))
+		},
+		"lines":            func(d *damaged) error { return d.truncate(3) },
+		"signature":        func(d *damaged) error { return d.truncate(len(d.files[len(d.files)-1]) - 1) },
+		"head":             func(d *damaged) error { return os.Remove(filepath.Join(d.o.Dir, headName)) },
+		"head's content":   func(d *damaged) error { return os.WriteFile(filepath.Join(d.o.Dir, headName), []byte("{}"), 0o600) },
+		"lines for others": func(d *damaged) error { return d.forgeTail() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDamaged(t)
+			if err := cut(d); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				closeLog(t, open(t, d.o))
+			}
+			if r := verify(t, d.o); r.Bad == nil || r.Bad.Line != 1 {
+				t.Errorf("%v", r.Bad)
+			}
+		})
+	}
+}
+
+// truncate leaves some lines of the last file.
+func (d *damaged) truncate(lines int) error {
+	last := len(d.files) - 1
+	return os.WriteFile(d.file(uint64(last+1)), bytes.Join(d.files[last][:lines], nil), 0o600)
+}
+
+// forgeTail puts other records in the place of the last file's, as many as there were, without signatures.
+func (d *damaged) forgeTail() error {
+	last := len(d.files) - 1
+	var t tail
+	lines := d.files[last]
+	if err := t.start(lines[0][:len(lines[0])-1]); err != nil {
+		return err
+	}
+	forged := bytes.Clone(lines[0])
+	e := event("nobody")
+	for range 2 * len(lines) {
+		forged = t.appendLine(forged, appendEvent(nil, kindEnd, &e))
+	}
+	return os.WriteFile(d.file(uint64(last+1)), forged, 0o600)
 }
 
 // Somebody who damages the last file before the next start gets no blessing for it.
@@ -290,7 +369,7 @@ func FuzzRead(f *testing.F) {
 		if n > 2*bytes.Count(text, []byte("\n"))+2 {
 			t.Fatalf("%d events", n)
 		}
-		if _, err := readTail(dir); err != nil {
+		if _, err := readTail(dir, nil); err != nil {
 			t.Fatal(err)
 		}
 	})

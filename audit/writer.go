@@ -34,26 +34,32 @@ type writer struct {
 	log  string // id
 	file uint64 // number of the current file, or of the last one
 	torn int    // bytes that are no record at the end of that one
+	cut  string // why the log before this process cannot be whole
 
 	out     file // nil when there is none
 	size    int64
 	opened  time.Time
-	retry   time.Time  // when to try again to make a file
-	broken  error      // why there is none
-	unsaved bool       // something was written since the last flush
-	syncing chan error // result of the flush that is under way; nil when none is
-	signed  uint64     // last record that is a signature, or was the last one when the log was opened
-	batch   []*request // to be answered
-	buf     []byte     // lines to be written
-	backlog [][]byte   // members of ends that could not be written
-	waiting int        // bytes in backlog
-	gap     *gapRecord // to be recorded when the log can be written again
-	since   time.Time  // beginning of the gap
-	scratch []byte     // members of the writer's own records
+	retry   time.Time        // when to try again to make a file
+	broken  error            // why there is none
+	unsaved bool             // something was written since the last flush
+	syncing chan flushResult // result of the flush that is under way; nil when none is
+	head    *head            // to be written with the next flush
+	signed  uint64           // last record that is a signature, or was the last one when the log was opened
+	batch   []*request       // to be answered
+	buf     []byte           // lines to be written
+	backlog [][]byte         // members of ends that could not be written
+	waiting int              // bytes in backlog
+	gap     *gapRecord       // to be recorded when the log can be written again
+	since   time.Time        // beginning of the gap
+	scratch []byte           // members of the writer's own records
 }
 
 func newWriter(o Options) (*writer, error) {
-	t, err := readTail(o.Dir)
+	h, err := readHead(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	t, err := readTail(o.Dir, h)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +67,7 @@ func newWriter(o Options) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{o: o, key: key, chain: t.chain, log: t.log, file: t.file, torn: t.torn, signed: t.n}
+	w := &writer{o: o, key: key, chain: t.chain, log: t.log, file: t.file, torn: t.torn, signed: t.n, cut: t.cut(h, key)}
 	if w.log == "" {
 		w.log = newLogID()
 	}
@@ -77,7 +83,7 @@ func (w *writer) open(why string) error {
 	}
 	next := w.chain
 	now := time.Now()
-	w.scratch = appendFile(w.scratch[:0], fileRecord{Version: 1, Log: w.log, File: w.file + 1, Why: why, Prev: w.hash.String(), Torn: w.torn}, now)
+	w.scratch = appendFile(w.scratch[:0], fileRecord{Version: 1, Log: w.log, File: w.file + 1, Why: why, Prev: w.hash.String(), Torn: w.torn, Cut: w.cut}, now)
 	line := next.appendLine(nil, w.scratch)
 	if err := complete(out, line, name); err != nil {
 		_ = os.Remove(name + unfinished)
@@ -87,7 +93,7 @@ func (w *writer) open(why string) error {
 		w.closeFile()
 	}
 	w.chain, w.out, w.size, w.opened = next, out, int64(len(line)), now
-	w.file, w.torn, w.unsaved = w.file+1, 0, false
+	w.file, w.torn, w.cut, w.unsaved = w.file+1, 0, "", false
 	w.health.records.Store(w.n)
 	w.o.Anchor(w.n, w.hash.String())
 	return nil
@@ -109,19 +115,6 @@ func complete(f file, line []byte, name string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// closeFile closes the current file, whose content counts whatever closing says.
-func (w *writer) closeFile() {
-	w.awaitSync()
-	if w.out == nil {
-		return
-	}
-	if w.unsaved {
-		_ = w.out.Sync() // an error is one of the disk, which the next file meets as well
-	}
-	_ = w.out.Close()
-	w.out = nil
 }
 
 // write runs the writer until the queue is closed.
@@ -169,7 +162,7 @@ func (w *writer) commit() {
 	w.rotate()
 	err := w.append(w.batch)
 	if err == nil && w.o.SyncEach {
-		err = w.syncNow()
+		err = w.flushNow()
 	}
 	w.settle(err)
 	for _, r := range w.batch {
@@ -292,75 +285,6 @@ func (w *writer) settle(err error) {
 	}
 }
 
-// sign adds a signature over everything that is not under one.
-func (w *writer) sign() {
-	if w.out == nil || w.n == w.signed {
-		return
-	}
-	next := w.chain
-	w.scratch = appendSign(w.scratch[:0], sign(w.key, w.log, w.chain), time.Now())
-	w.buf = next.appendLine(w.buf[:0], w.scratch)
-	err := w.put(next)
-	if err == nil {
-		w.signed = w.n
-		err = writeHead(w.o.Dir, head{Log: w.log, N: w.n, Hash: w.hash.String(), signRecord: sign(w.key, w.log, w.chain)})
-	}
-	w.settle(err)
-}
-
-// flush starts a flush to the disk when there is something to flush, and takes the result of the one before. The backlog
-// is tried again as well.
-func (w *writer) flush() {
-	if w.gap != nil {
-		w.settle(w.append(nil))
-	}
-	if w.syncing != nil {
-		select {
-		case err := <-w.syncing:
-			w.syncing = nil
-			w.flushed(err)
-		default:
-			return // the disk is slow
-		}
-	}
-	if w.out == nil || !w.unsaved {
-		return
-	}
-	w.unsaved = false
-	w.syncing = make(chan error, 1)
-	go func(out file, done chan<- error) { done <- out.Sync() }(w.out, w.syncing)
-}
-
-func (w *writer) awaitSync() {
-	if w.syncing != nil {
-		err := <-w.syncing
-		w.syncing = nil
-		w.flushed(err)
-	}
-}
-
-func (w *writer) syncNow() error {
-	w.awaitSync()
-	if w.out == nil {
-		return w.broken
-	}
-	err := w.out.Sync()
-	w.unsaved = false
-	w.flushed(err)
-	return err
-}
-
-// flushed gives a file up that could not be flushed: the kernel may have dropped what it held of it, and a second flush
-// would not say so (fsync(2)).
-func (w *writer) flushed(err error) {
-	if err == nil || w.out == nil {
-		return
-	}
-	_ = w.out.Close()
-	w.out, w.unsaved, w.broken = nil, false, err
-	w.settle(err)
-}
-
 // end writes what is left and closes the log.
 func (w *writer) end() {
 	if w.gap != nil {
@@ -369,7 +293,7 @@ func (w *writer) end() {
 	w.sign()
 	w.o.Anchor(w.n, w.hash.String())
 	if w.out != nil {
-		w.health.closing = w.syncNow()
+		w.health.closing = w.flushNow()
 	}
 	w.health.closing = cmp.Or(w.health.closing, w.health.error())
 	w.closeFile()
