@@ -93,15 +93,11 @@ func (o *operator) run(ctx context.Context, b bulk) outcome {
 	}
 	var r outcome
 	show := newProgress(o.env.out, len(ids), b.worked)
-	finishing := func(ctx context.Context, owner string) (int, error) { return b.act(context.WithoutCancel(ctx), owner) }
-	_, r.stopped = o.ring.Bulk(ctx, ids, finishing, func(step keys.BulkStep) {
-		if errors.Is(step.Err, context.Canceled) {
-			return // not begun
-		}
+	_, r.stopped = o.ring.Bulk(ctx, ids, b.act, func(step keys.BulkStep) {
 		s := byID[step.Owner]
 		delete(byID, step.Owner)
 		r.add(s, step.Err)
-		show.done(r.succeeded+len(r.failed), step.Total, s, step.Err)
+		show.done(step.Done, step.Total, s, step.Err)
 	})
 	show.end()
 	for _, s := range b.subjects {

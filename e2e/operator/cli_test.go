@@ -15,6 +15,7 @@ import (
 
 	"phiproxy/e2e/client"
 	"phiproxy/e2e/harness"
+	"phiproxy/e2e/servers"
 	"phiproxy/keys/kmsemu"
 )
 
@@ -31,7 +32,11 @@ type installation struct {
 // install prepares a database of that name with so many active users.
 func install(t *testing.T, database string, active int, aliases ...string) *installation {
 	t.Helper()
-	s := server(t, production)
+	return installOn(t, server(t, production), database, active, aliases...)
+}
+
+func installOn(t *testing.T, s *servers.Server, database string, active int, aliases ...string) *installation {
+	t.Helper()
 	if err := harness.CreateDatabase(s, database); err != nil {
 		t.Fatal(err)
 	}
@@ -215,6 +220,29 @@ func TestGenerateInterrupted(t *testing.T) {
 	i.oneKeyEach(120)
 }
 
+// Who continues a rotation with the command that was printed gives nobody two new versions.
+func TestRotateInterrupted(t *testing.T) {
+	i := install(t, "interrupted_rotation", 80)
+	i.ok("keys", "generate", "--yes")
+	time.Sleep(time.Second) // times in the key tables have whole seconds
+	i.kms.Set(kmsemu.Faults{Latency: 50 * time.Millisecond})
+	cmd, output := i.start(10, "keys", "rotate", "--all", "--yes")
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	_, next, found := strings.Cut(string(readFile(t, output.Name())), "Go on with: phiproxy ")
+	next, _, _ = strings.Cut(next, "\n")
+	if !found || cmd.ProcessState.ExitCode() != 1 {
+		t.Fatalf("%v\n%s", cmd.ProcessState, readFile(t, output.Name()))
+	}
+	i.kms.Set(kmsemu.Faults{})
+	i.expect(0, "", "Failed: 0", append(strings.Fields(next), "--yes")...)
+	if n := i.number("SELECT COUNT(*) FROM user_encryption_keys WHERE key_version = 2"); n != "80" || i.number("SELECT COUNT(*) FROM phiproxy_key_versions") != "160" {
+		t.Errorf("%s users have two versions", n)
+	}
+}
+
 func TestGenerateKilled(t *testing.T) {
 	i := install(t, "killed", 120)
 	i.kms.Set(kmsemu.Faults{Latency: 20 * time.Millisecond})
@@ -227,6 +255,26 @@ func TestGenerateKilled(t *testing.T) {
 	}
 	i.expect(0, "", "Failed: 0\nCoverage: 100.0%", "keys", "generate", "--yes")
 	i.oneKeyEach(120)
+}
+
+// On a terminal a bar is drawn, and the question is asked there.
+func TestGenerateOnATerminal(t *testing.T) {
+	i := install(t, "terminal", 20)
+	inside, _ := i.command("", "keys", "generate")
+	cmd := exec.Command("script", "-qec", strings.Join(inside.Args, " "), "/dev/null") // gives the command a terminal
+	cmd.Env, cmd.Stdin = inside.Env, strings.NewReader("yes\n")
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatal(err, string(output))
+	}
+	for _, want := range []string{"Generate encryption keys for 20 users? (yes/no): ", "100%", "(20/20", "\r", "Coverage: 100.0%"} {
+		if !strings.Contains(string(output), want) {
+			t.Errorf("%q is missing in\n%s", want, output)
+		}
+	}
+	if strings.Contains(string(output), "✓") {
+		t.Errorf("a line for each user beside the bar:\n%s", output)
+	}
 }
 
 // What fails is listed, the rest is done, and a later run does what is left.
@@ -285,7 +333,12 @@ func readable(t *testing.T, c *client.Conn, id string) bool {
 }
 
 func TestRotateRetireDestroy(t *testing.T) {
-	i := install(t, "life", 4)
+	for name, start := range map[string]func() (*servers.Server, error){"mariadb": production, "mysql": mysql} {
+		t.Run(name, func(t *testing.T) { rotateRetireDestroy(t, installOn(t, server(t, start), "life", 4)) })
+	}
+}
+
+func rotateRetireDestroy(t *testing.T, i *installation) {
 	i.ok("keys", "generate", "--yes")
 	c := i.serve()
 	i.insert(c, "a", "USER001")
@@ -374,15 +427,24 @@ func TestRewrap(t *testing.T) {
 	i.expect(0, "", "Key versions: 61, of which it wraps 0 already\n61 to move", "keys", "rewrap", "--to", next, "--dry-run")
 	i.expect(1, "no\n", "...cancelled...", "keys", "rewrap", "--to", next)
 	i.kms.Set(kmsemu.Faults{Latency: 20 * time.Millisecond})
-	cmd, _ := i.start(5, "keys", "rewrap", "--to", next, "--yes")
+	cmd, output := i.start(5, "keys", "rewrap", "--to", next, "--yes")
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	text := string(readFile(t, output.Name()))
+	if missing, ok := follows(text, "Failed: 0\nLeft: ...; the same command goes on\nphiproxy: interrupted before the end"); !ok || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("missing %q in\n%s", missing, text)
+	}
+	cmd, _ = i.start(5, "keys", "rewrap", "--to", next, "--yes")
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
 	i.kms.Set(kmsemu.Faults{})
-	output := i.ok("keys", "rewrap", "--to", next, "--yes")
-	if missing, ok := follows(output, "Failed: 0"); !ok || strings.Contains(output, "Skipped: 0\n") {
-		t.Errorf("missing %q in\n%s", missing, output)
+	text = i.ok("keys", "rewrap", "--to", next, "--yes")
+	if missing, ok := follows(text, "Failed: 0"); !ok || strings.Contains(text, "Skipped: 0\n") {
+		t.Errorf("missing %q in\n%s", missing, text)
 	}
 	i.expect(0, "", "Key versions: 61, of which it wraps 61 already\n0 to move", "keys", "rewrap", "--to", next, "--yes")
 	if n := i.number("SELECT COUNT(DISTINCT kms_key) FROM phiproxy_key_versions"); n != "1" {

@@ -37,9 +37,9 @@ var (
 )
 
 // shared starts a server when first asked for.
-func shared() func() (*servers.Server, error) {
+func shared(kind servers.Kind) func() (*servers.Server, error) {
 	return sync.OnceValues(func() (*servers.Server, error) {
-		s, err := servers.Start(servers.MariaDB, servers.Options{})
+		s, err := servers.Start(kind, servers.Options{})
 		if err == nil {
 			cleanupLock.Lock()
 			defer cleanupLock.Unlock()
@@ -49,8 +49,8 @@ func shared() func() (*servers.Server, error) {
 	})
 }
 
-// The servers of these tests: production, and the one of the restore drill.
-var production, drill = shared(), shared()
+// The servers of these tests: production, the one of the restore drill, and MySQL for what depends on the server.
+var production, drill, mysql = shared(servers.MariaDB), shared(servers.MariaDB), shared(servers.MySQL)
 
 func server(t *testing.T, start func() (*servers.Server, error)) *servers.Server {
 	t.Helper()
