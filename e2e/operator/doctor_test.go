@@ -2,6 +2,7 @@ package operator
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,7 @@ func TestAccessLog(t *testing.T) {
 	}
 	stop(t, i.proxy)
 	i.expect(0, "", dir+": ... records in 1 file, from ... to ...\nok: every line is in its place; signed up to record ...", "keys", "verify-audit")
+	i.witness()
 	twice := i.ok("access", "who", "--owner", "USER001", "--dir", dir, "--dir", dir)
 	if missing, ok := follows(twice, "4 statements by 1 user"); !ok {
 		t.Errorf("missing %q in\n%s", missing, twice)
@@ -123,6 +125,26 @@ func stop(t *testing.T, p *harness.Proxy) {
 	if err := p.Process.Stop(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// witness holds the log to what the proxy's own log says of its end.
+func (i *installation) witness() {
+	i.t.Helper()
+	var record uint64
+	var hash string
+	for line := range strings.Lines(string(readFile(i.t, i.proxy.LogFile()))) {
+		var entry struct {
+			Msg, Hash string
+			Record    uint64
+		}
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "access log" {
+			record, hash = entry.Record, entry.Hash
+		}
+	}
+	i.expect(0, "", fmt.Sprintf("ok: every line...\nok: record %d is there...", record), "keys", "verify-audit", "--anchor", fmt.Sprintf("%d:%s", record, hash))
+	i.expect(1, "", "ok: every line...\nBAD: record ... is not there...", "keys", "verify-audit", "--anchor", fmt.Sprintf("%d:%s", record+1, hash))
+	i.expect(1, "", "ok: every line...\nBAD: record ... is not there...", "keys", "verify-audit", "--anchor", fmt.Sprintf("%d:%s", record-1, hash))
+	i.expect(2, "", "", "keys", "verify-audit", "--anchor", hash)
 }
 
 // tamper changes one line and expects it to be named.
