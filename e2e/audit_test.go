@@ -100,6 +100,8 @@ func TestAccessLog(t *testing.T) {
 		if queryError(t, alice, insertCase("a", 2, mark.marker(8))) == nil {
 			t.Error("a key was taken twice")
 		}
+		exec(t, alice, "INSERT INTO deleted_cases SELECT * FROM cases WHERE case_id = 'c'", "DELETE FROM deleted_cases WHERE case_id = 'c'")
+		deletePrepared(t, bob, "c")
 
 		const a, b = servers.AppUser + "/alice ", servers.AdminUser + "/bob "
 		p.expect("owner 1", audit.Query{Owner: provider(1)}, a+"INSERT done", b+"SELECT done", b+"SELECT done", a+"UPDATE done", b+"UPDATE done")
@@ -107,6 +109,7 @@ func TestAccessLog(t *testing.T) {
 		p.expect("owner 3", audit.Query{Owner: provider(3)}, a+"INSERT done", a+"UPDATE done", b+"UPDATE done")
 		p.expect("owner 4", audit.Query{Owner: provider(4)})
 		p.expect("refused", audit.Query{Outcome: audit.Refused}, b+"SELECT refused PHI-1102")
+		p.expect("moved", audit.Query{Outcome: audit.Sent}, a+"INSERT sent", a+"DELETE sent", b+"DELETE sent")
 		p.sound()
 		noTrace(t, mark, p)
 	})
@@ -132,6 +135,18 @@ func writePrepared(t *testing.T, c *client.Conn, id, value string) {
 	}
 	r, err := c.Execute(st, bound(mysql.MYSQL_TYPE_VAR_STRING, false, []byte(value)), bound(mysql.MYSQL_TYPE_VAR_STRING, false, []byte(id)))
 	if err != nil || r[0].Err != nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
+func deletePrepared(t *testing.T, c *client.Conn, id string) {
+	t.Helper()
+	st, err := c.Prepare("DELETE FROM cases WHERE case_id = ?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Execute(st, bound(mysql.MYSQL_TYPE_VAR_STRING, false, []byte(id)))
+	if err != nil || r[0].Err != nil || r[0].AffectedRows != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 }

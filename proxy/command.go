@@ -148,7 +148,7 @@ func (s *session) onReset(p []byte) error {
 
 func (s *session) forgetSession() {
 	s.setDirty()
-	s.effects = nil
+	s.effects, s.moves = nil, nil
 	s.forgetStmts()
 }
 

@@ -145,6 +145,17 @@ func (s *session) denied(sql []byte, why error) {
 	_ = s.srv.cfg.Access.Note(e) // nothing was shown; what the log misses is counted in it
 }
 
+// willMove remembers a prepared statement that is relayed and yet moves sealed values.
+func (s *session) willMove(id uint32, st *rewrite.Statement) {
+	if st == nil || len(st.Touches) == 0 || s.srv.cfg.Access == nil {
+		return
+	}
+	if s.moves == nil {
+		s.moves = make(map[uint32]*rewrite.Statement)
+	}
+	s.moves[id] = &rewrite.Statement{Plan: st.Plan} // begin looks at nothing else, and the text is not kept
+}
+
 // sent ends the record of a statement whose answer was relayed unread: it moved or removed sealed values and showed none,
 // so its end need not be written before the answer is released.
 func (s *session) sent() {

@@ -54,6 +54,8 @@ type session struct {
 	dirty   bool             // state and env may have changed
 	status  uint16           // status flags of the backend's last OK or EOF
 	effects effects          // of relayed prepared statements
+	// moves are the relayed prepared statements that copy or remove sealed values, by the server's statement id.
+	moves map[uint32]*rewrite.Statement
 	// lastPrepared is the id of the statement prepared last; hooks that prepare one set it too.
 	lastPrepared uint32
 	stmts        statements  // of planned prepared statements

@@ -39,6 +39,7 @@ func (s *session) statementCommand(p []byte) error {
 	}
 	s.closeStmt(id)
 	delete(s.effects, id)
+	delete(s.moves, id)
 	return s.forward(p)
 }
 
@@ -85,6 +86,7 @@ func (s *session) onPrepare(p []byte) error {
 	}
 	s.lastPrepared = id
 	s.remember(id, e)
+	s.willMove(id, st)
 	return nil
 }
 
@@ -102,6 +104,9 @@ func (s *session) onExecute(id uint32, p []byte) error {
 	s.diag = diagnostics{}
 	done, err := s.executeStmt(id, p)
 	if done || err != nil {
+		return err
+	}
+	if err := s.begin(s.moves[id]); err != nil {
 		return err
 	}
 	s.srv.cfg.Metrics.relayed.Inc()

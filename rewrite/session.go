@@ -121,7 +121,9 @@ func (u *unit) planDynamic() (*Plan, *fault.Error) {
 	case p.Verdict != Relay || p.Show != nil:
 		return nil, fault.Dynamic.With("the text needs a plan of its own")
 	}
-	return relay("its text needs no sealed value"), nil
+	prepared := relay("its text needs no sealed value")
+	prepared.Touches = p.Touches
+	return prepared, nil
 }
 
 // planCompound plans BEGIN NOT ATOMIC and its kin: statements inside are not looked at one by one.
