@@ -54,6 +54,9 @@ func (d *decoder) checkListen(l Listen) {
 	if l.TLS.Require && !l.TLS.Enabled() {
 		d.problem("listen.tls.require", "needs listen.tls.cert and key, or self_signed")
 	}
+	if l.TLS.ClientCA != "" && !l.TLS.Enabled() {
+		d.problem("listen.tls.client_ca", "needs listen.tls.cert and key, or self_signed")
+	}
 	if !l.TLS.Require && !l.AllowPlaintext && !isLoopback(l.Address) {
 		d.problem("listen.address", "is not loopback, so protected values would cross the network readable; set listen.tls.require, or listen.allow_plaintext where the network is trusted")
 	}
