@@ -33,6 +33,7 @@ var (
 		"'Ann'", "'ANN'", "'Ann '", "' Ann'", "''", "NULL", "'José'", "'Jose'", "'😀 名'", `'O\'Brien'`, "'O''Brien'", `"Double"`, `'back\\slash'`,
 		`'line\nfeed\0'`, "'%_'", "12", "-1.50", "1e3", "0x416E6E", "x'C3A9'", "'" + strings.Repeat("é", 250) + "'", "'" + strings.Repeat("x", 251) + "'",
 		"'" + strings.Repeat("y", 249) + "   '", "DEFAULT", "'-- no comment'", "'/* none */'", "'?'",
+		"'in ' \"parts\" ' of 3'", "_utf8mb4'José'", "_binary'bytes'", "'" + strings.Repeat("z", 250) + "' ' \t'",
 	}
 	dates = []string{
 		"'1984-02-09'", "'1984-2-9'", "'19840209'", "19840209", "NULL", "'2000-02-29'", "'1900-02-29'", "'0000-00-00'", "'1984-00-10'", "'1984-02-30'",

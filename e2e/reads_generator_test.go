@@ -73,9 +73,20 @@ func (g *readGenerator) aliased(text string, columns []string) readSource {
 	return readSource{alias, text + g.pick(" ", " AS ") + alias, columns}
 }
 
-// derived is a query as a table.
+// derived is a query as a table, sometimes with other names for its columns, which only MySQL understands.
 func (g *readGenerator) derived(query string, columns []string) readSource {
-	return g.aliased("("+query+")", columns)
+	s := g.aliased("("+query+")", columns)
+	if !g.chance(20) {
+		return s
+	}
+	s.columns = slices.Clone(columns)
+	for i := range s.columns {
+		if g.chance(50) {
+			s.columns[i] = g.pick(g.fresh("l"), g.fresh("l"), "patient_last", "case_id")
+		}
+	}
+	s.text += g.pick("", " ") + "(" + strings.Join(s.columns, ", ") + ")"
+	return s
 }
 
 func (g *readGenerator) column(sources []readSource) string {
@@ -128,7 +139,9 @@ func (g *readGenerator) join(left []readSource, s readSource) string {
 }
 
 func (g *readGenerator) condition(sources []readSource) string {
-	switch g.r.IntN(7) {
+	switch g.r.IntN(8) {
+	case 6:
+		return g.column(sources) + " SOUNDS LIKE 'c1'"
 	case 0:
 		return g.column(sources) + " IS NOT NULL"
 	case 1:
@@ -189,6 +202,9 @@ func (g *readGenerator) query() (sql string, columns []string) {
 
 func (g *readGenerator) groups(sources []readSource, columns []string) string {
 	by := []string{sources[0].name + ".case_id"}
+	if g.chance(20) {
+		by = []string{"phi_encrypted", sources[0].name + ".case_id"}
+	}
 	for g.chance(50) {
 		by = append(by, g.pick(g.column(sources), "1", "2"))
 	}
@@ -212,7 +228,7 @@ func (g *readGenerator) field(sources []readSource, grouped, first bool) (field 
 		return s.name + ".*", s.columns
 	case n == 2:
 		alias := g.pick(g.fresh("w"), "patient_first", "patient_last")
-		return g.pick("COALESCE", "IFNULL") + "(" + g.column(sources) + ", '') AS " + alias, []string{alias}
+		return "COALESCE(" + g.column(sources) + g.pick(", ''", ", 'none'", ", NULL, 'a longer text'", ", NULL") + ") AS " + alias, []string{alias}
 	case n == 3:
 		alias := g.fresh("e")
 		return g.computed(sources) + " AS " + alias, []string{alias}

@@ -80,8 +80,9 @@ func (l leaky) insert() string {
 		body = "(case_id,user_id," + l.column() + ") SELECT case_id,user_id," + l.value() + " FROM cases"
 	default:
 		rows := make([]string, 1+l.r.IntN(3))
+		row := l.pick("", "", "", "", "ROW", "row ")
 		for i := range rows {
-			rows[i] = ordered()
+			rows[i] = row + ordered()
 		}
 		body = "(" + strings.Join(columns, ",") + ")" + l.space() + l.pick("VALUES", "VALUE", "values") + l.space() + strings.Join(rows, l.pick(",", " , ", ",/* ) */"))
 	}
@@ -106,6 +107,7 @@ func (l leaky) update() string {
 func (l leaky) other() string {
 	return l.pick(
 		"DELETE FROM cases WHERE "+l.column()+" = "+l.value(), "SELECT * FROM cases WHERE "+l.column()+" = "+l.value(),
+		"SELECT a FROM (SELECT "+l.column()+" FROM cases) d (a) WHERE a SOUNDS LIKE "+l.value(), "INSERT INTO Cases (patient_first) VALUES ("+l.value()+")",
 		"SELECT case_id FROM cases HAVING MAX("+l.column()+") > "+l.value(), "SELECT COALESCE("+l.column()+","+l.value()+") = 'x' FROM cases",
 		"UPDATE cases c JOIN user_profile u USING (user_id) SET c."+l.column()+" = "+l.value(),
 		"SELECT EXISTS (SELECT 1 FROM cases WHERE "+l.column()+" LIKE "+l.value()+")", "DO (SELECT "+l.column()+" = "+l.value()+" FROM cases LIMIT 1)",
@@ -196,7 +198,7 @@ func FuzzCanary(f *testing.F) {
 				}
 			}
 		}
-		if passed < 20 {
+		if passed == 0 {
 			t.Errorf("%d statements planned: the test has lost its force", passed)
 		}
 	})
