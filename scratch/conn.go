@@ -27,8 +27,10 @@ func newPassword() string { return rand.Text() + "aA1!" }
 // conn is one connection, used by one goroutine at a time.
 type conn struct {
 	*client.Conn
-	out []byte // the next command, four bytes for the header in front
-	in  []byte // the last packet
+	out     []byte  // commands that are not sent yet, headers included
+	start   int     // in out, where the last command begins
+	pending []check // for the answers to the commands in out before the last one
+	in      []byte  // the last packet
 }
 
 // capabilities are those of go-mysql's client that decide how answers read.
@@ -75,27 +77,81 @@ func loginOptions(c *client.Conn) error {
 	return c.SetCapability(mysql.CLIENT_LOCAL_FILES)
 }
 
-// send writes a command. Whatever was begun before must have been read to its end.
+// begin starts a command, which is written piece by piece to the end of c.out.
+func (c *conn) begin(command byte) {
+	c.start = len(c.out)
+	c.out = append(c.out, 0, 0, 0, 0, command)
+}
+
+// check looks at the answer to a command that has no rows.
+type check func(packet.OK, error) error
+
+// later puts off the command that was begun: it goes out together with the next one that is sent, which saves a round
+// trip. When its check fails, the answer to that next one stays unread, so the check must give an *Error: the connection
+// is then thrown away. The command must fit into one packet.
+func (c *conn) later(f check) {
+	c.header()
+	c.pending = append(c.pending, f)
+}
+
+func (c *conn) header() {
+	n := len(c.out) - c.start - 4
+	c.out[c.start], c.out[c.start+1], c.out[c.start+2], c.out[c.start+3] = byte(n), byte(n>>8), byte(n>>16), 0
+}
+
+// send sends a command after those that were put off. Whatever was begun before must have been read to its end.
 func (c *conn) send(command byte, parts ...[]byte) error {
-	c.out = append(c.out[:0], 0, 0, 0, 0, command)
+	c.begin(command)
 	for _, p := range parts {
 		c.out = append(c.out, p...)
 	}
 	return c.flush()
 }
 
-// begin starts a command that is written piece by piece into c.out and sent by flush.
-func (c *conn) begin(command byte) { c.out = append(c.out[:0], 0, 0, 0, 0, command) }
-
+// flush sends the command that was begun after those that were put off, and reads the answers to those.
 func (c *conn) flush() error {
-	c.ResetSequence()
-	if err := c.WritePacket(c.out); err != nil {
-		return fail(Lost, err)
+	long := len(c.out)-c.start-4 >= packet.MaxFragment
+	early := c.out
+	if long {
+		early = c.out[:c.start]
+	} else {
+		c.header()
 	}
-	if cap(c.out) > keptBuffer {
-		c.out = nil
+	if len(early) > 0 {
+		if _, err := c.Conn.Conn.Write(early); err != nil {
+			return fail(Lost, err)
+		}
+	}
+	if err := c.settle(); err != nil {
+		return err
+	}
+	if c.Sequence = 1; long { // must be cut into packets
+		c.ResetSequence()
+		if err := c.WritePacket(c.out[c.start:]); err != nil {
+			return fail(Lost, err)
+		}
+	}
+	c.forget()
+	return nil
+}
+
+// settle reads the answers to the commands that were put off.
+func (c *conn) settle() error {
+	for _, f := range c.pending {
+		c.Sequence = 1
+		if err := f(c.readOK()); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// forget drops what was put off and is not sent.
+func (c *conn) forget() {
+	c.pending, c.start = c.pending[:0], 0
+	if c.out = c.out[:0]; cap(c.out) > keptBuffer {
+		c.out = nil
+	}
 }
 
 // keptBuffer is the size up to which a buffer is used again.
@@ -145,15 +201,6 @@ func (c *conn) exec(sql string) (packet.OK, error) {
 		return packet.OK{}, err
 	}
 	return c.readOK()
-}
-
-// command runs a command that has neither arguments nor rows.
-func (c *conn) command(command byte) error {
-	if err := c.send(command); err != nil {
-		return err
-	}
-	_, err := c.readOK()
-	return err
 }
 
 // broken tells that a connection cannot be used any more: anything but an answer of the server.

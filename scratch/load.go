@@ -40,14 +40,13 @@ type WorkColumn struct {
 // BINARY and BLOB as bytes. nil is NULL. A row is not kept.
 type RowSource = iter.Seq2[[][]byte, error]
 
-// Load makes a work table and fills it. It may be called again with another table, before or after a query.
+// Load makes a work table and fills it. It may be called again with another table, before or after a query. A few rows are
+// only sent with the next command, which then gives the error if they do not fit.
 func (s *Session) Load(ctx context.Context, t WorkTable, rows RowSource) error {
 	began := time.Now()
 	end := s.guard(ctx)
-	err := s.unapply()
-	if err == nil {
-		err = s.create(t.Name, t.definition())
-	}
+	s.unapply()
+	err := s.create(t.Name, t.definition())
 	if err == nil {
 		o := origin{schema: t.Schema, table: t.Table, columns: make(map[string]Origin)}
 		for _, c := range t.Columns {
@@ -215,24 +214,24 @@ func (s *Session) hold(rows int, bytes int64) error {
 func (l *loader) insert() (more bool, err error) {
 	c := l.session.slot.conn
 	c.begin(mysql.COM_QUERY)
-	c.out = append(append(append(c.out, "INSERT INTO "...), quoteName(l.table)...), " ("...)
-	for i, column := range l.columns {
-		c.out = append(append(c.out, ", "[:min(2, 2*i)]...), quoteName(column.Name)...)
-	}
-	c.out = append(c.out, ") VALUES "...)
+	c.out = l.appendInsert(c.out)
 	n := 0
-	for ; n < fewRows && len(c.out) < keptBuffer; n++ {
+	for n == 0 || more {
 		row, err := l.row()
-		if err != nil {
+		if err != nil || row == nil && n == 0 {
+			c.out = c.out[:c.start]
 			return false, err
 		}
-		if row == nil {
+		if more = row != nil; !more {
 			break
 		}
 		c.out = appendTuple(c.out, row, l.columns, n > 0)
-		more = n+1 == fewRows || len(c.out) >= keptBuffer
+		if n++; n == fewRows || len(c.out)-c.start > keptBuffer {
+			break
+		}
 	}
-	if n == 0 {
+	if !more && len(c.out) < keptBuffer {
+		c.later(func(ok packet.OK, err error) error { return l.stored(ok, err, n) })
 		return false, nil
 	}
 	if err := c.flush(); err != nil {
@@ -240,6 +239,17 @@ func (l *loader) insert() (more bool, err error) {
 	}
 	ok, err := c.readOK()
 	return more, l.stored(ok, err, n)
+}
+
+func (l *loader) appendInsert(dst []byte) []byte {
+	dst = append(append(append(dst, "INSERT INTO "...), quoteName(l.table)...), " ("...)
+	for i, column := range l.columns {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, quoteName(column.Name)...)
+	}
+	return append(dst, ") VALUES "...)
 }
 
 // stored checks that rows went in as they are.

@@ -11,9 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest"
-
 	"phiproxy/rewrite"
 )
 
@@ -75,8 +72,6 @@ func environment(name, otherwise string) string {
 	}
 	return otherwise
 }
-
-func logger(t *testing.T) *zap.Logger { return zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel)) }
 
 // open starts an engine of the test's own.
 func open(t *testing.T, o Options) *Engine {

@@ -49,9 +49,7 @@ func (s *Session) normalise(w Write) (*Stored, error) {
 	if err := s.hold(len(w.Rows), w.size()); err != nil {
 		return nil, err
 	}
-	if err := s.apply(); err != nil {
-		return nil, err
-	}
+	s.apply()
 	c := s.slot.conn
 	c.begin(mysql.COM_QUERY)
 	c.out = w.append(c.out)
@@ -117,9 +115,7 @@ func (s *Session) twin(t *rewrite.Table) error {
 	if found == nil {
 		return fail(Unavailable, errors.New("the table has no twin"))
 	}
-	if err := s.unapply(); err != nil {
-		return err
-	}
+	s.unapply()
 	if s.used[t.Name] {
 		if _, err := s.slot.conn.exec("DELETE FROM " + quoteName(t.Name)); err != nil {
 			return fail(Lost, err)
@@ -160,9 +156,7 @@ func (s *Session) ReadTwin(ctx context.Context, t *rewrite.Table, columns []int)
 }
 
 func (s *Session) readTwin(t *rewrite.Table, columns []int) ([][][]byte, error) {
-	if err := s.unapply(); err != nil {
-		return nil, err
-	}
+	s.unapply()
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = quoteName(t.Columns[c].Name)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"go.uber.org/zap"
 
+	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
 )
 
@@ -169,29 +170,35 @@ func (sl *slot) clean(used []string) error {
 	if err := sl.conn.SetDeadline(time.Now().Add(cleanTimeout)); err != nil {
 		return err
 	}
+	c := sl.conn
+	c.forget()
 	for _, table := range used {
-		if _, err := sl.conn.exec("DELETE FROM " + quoteName(table)); err != nil {
-			return err
-		}
+		c.begin(mysql.COM_QUERY)
+		c.out = append(append(c.out, "DELETE FROM "...), quoteName(table)...)
+		c.later(succeeded)
 	}
-	if err := sl.conn.command(mysql.COM_RESET_CONNECTION); err != nil {
-		return err
-	}
+	c.begin(mysql.COM_RESET_CONNECTION)
+	c.later(succeeded)
 	if err := sl.begin(); err != nil {
 		return err
 	}
-	return sl.conn.SetDeadline(time.Time{})
+	return c.SetDeadline(time.Time{})
+}
+
+func succeeded(_ packet.OK, err error) error {
+	if err != nil {
+		return fail(Lost, err)
+	}
+	return nil
 }
 
 // begin makes a fresh session ready to load.
 func (sl *slot) begin() error {
-	if err := sl.conn.send(mysql.COM_INIT_DB, []byte(sl.account.database)); err != nil {
-		return err
-	}
-	if _, err := sl.conn.readOK(); err != nil {
-		return err
-	}
-	_, err := sl.conn.exec(ownSettings)
+	c := sl.conn
+	c.begin(mysql.COM_INIT_DB)
+	c.out = append(c.out, sl.account.database...)
+	c.later(succeeded)
+	_, err := c.exec(ownSettings)
 	return err
 }
 

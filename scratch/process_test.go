@@ -38,7 +38,9 @@ func parent() {
 	if err == nil {
 		var s *Session
 		if s, err = e.Session(ctx, Settings{}); err == nil {
-			err = s.Load(ctx, patients, source([]string{"1", canary, "NULL"}))
+			if err = s.Load(ctx, patients, source([]string{"1", canary, "NULL"})); err == nil {
+				_, err = ask(s, "SELECT * FROM w1")
+			}
 		}
 	}
 	if err != nil {
@@ -139,7 +141,13 @@ func TestCanary(t *testing.T) {
 			}
 		}
 		for name, use := range map[string]func(s *Session) error{
-			"few rows": func(s *Session) error { return s.Load(t.Context(), patients, source([]string{"1", canary, "NULL"})) },
+			"few rows": func(s *Session) error {
+				if err := s.Load(t.Context(), patients, source([]string{"1", canary, "NULL"})); err != nil {
+					return err
+				}
+				_, err := ask(s, "SELECT * FROM w1")
+				return err
+			},
 			"large sort and group": func(s *Session) error {
 				if err := s.Load(t.Context(), wide, big); err != nil {
 					return err

@@ -148,31 +148,37 @@ func (s *Session) original(message []byte) []byte {
 	return message
 }
 
-// apply puts the client's settings into force.
-func (s *Session) apply() error {
+// apply puts the client's settings into force with the next command.
+func (s *Session) apply() {
 	if s.applied {
-		return nil
-	}
-	list := s.settings.assignments(nil, s.slot.known, s.slot.server.flavor)
-	if len(list) > 0 {
-		if _, err := s.slot.conn.exec("SET " + string(list)); err != nil {
-			return fail(Settling, err)
-		}
+		return
 	}
 	s.applied = true
-	return nil
+	list := s.settings.assignments(nil, s.slot.known, s.slot.server.flavor)
+	if len(list) == 0 {
+		return
+	}
+	c := s.slot.conn
+	c.begin(mysql.COM_QUERY)
+	c.out = append(append(c.out, "SET "...), list...)
+	c.later(func(_ packet.OK, err error) error {
+		if err != nil {
+			return fail(Settling, err)
+		}
+		return nil
+	})
 }
 
-// unapply returns to the engine's own settings.
-func (s *Session) unapply() error {
+// unapply returns to the engine's own settings with the next command.
+func (s *Session) unapply() {
 	if !s.applied {
-		return nil
+		return
 	}
-	if _, err := s.slot.conn.exec(ownSettings); err != nil {
-		return fail(Lost, err)
-	}
+	c := s.slot.conn
+	c.begin(mysql.COM_QUERY)
+	c.out = append(c.out, ownSettings...)
+	c.later(succeeded)
 	s.applied = false
-	return nil
 }
 
 // Query runs a statement under the client's settings and gives its answer while it arrives. The text is in the client's
@@ -188,11 +194,10 @@ func (s *Session) run(ctx context.Context, send func(*conn) error) (*Rows, error
 	}
 	began := time.Now()
 	r := &Rows{session: s, conn: s.slot.conn, end: s.guard(ctx)}
-	err := s.apply()
+	s.apply()
+	err := send(r.conn)
 	if err == nil {
-		if err = send(r.conn); err == nil {
-			r.Columns, r.OK, err = r.conn.answer()
-		}
+		r.Columns, r.OK, err = r.conn.answer()
 	}
 	if err != nil || r.Columns == nil {
 		r.done = true
@@ -229,9 +234,7 @@ func (s *Session) Prepare(ctx context.Context, sql []byte) (*Statement, error) {
 }
 
 func (s *Session) prepare(sql []byte) (*Statement, error) {
-	if err := s.apply(); err != nil {
-		return nil, err
-	}
+	s.apply()
 	c := s.slot.conn
 	if err := c.send(mysql.COM_STMT_PREPARE, sql); err != nil {
 		return nil, err

@@ -152,6 +152,9 @@ func TestUnfit(t *testing.T) {
 				yield([][]byte{[]byte("1"), []byte(strings.Repeat("x", 101)), nil}, nil)
 			}
 			err := s.Load(t.Context(), patients, rows)
+			if err == nil {
+				_, err = ask(s, "SELECT COUNT(*) FROM w1")
+			}
 			wantKind(t, err, Unfit)
 			if strings.Contains(err.Error(), "xxx") {
 				t.Error("the error quotes the value")
