@@ -100,8 +100,11 @@ func (o *opener) box(who *openOwner, out *rewrite.Output, stored []byte) (envelo
 	return box, nil
 }
 
-// finish reports how many values were opened.
-func (o *opener) finish() { o.s.srv.cfg.Metrics.opened(o.opened) }
+// finish reports how many values were opened and forgets the keys: those of the next rows of a cursor are asked for anew.
+func (o *opener) finish() {
+	o.s.srv.cfg.Metrics.opened(o.opened)
+	*o = opener{s: o.s}
+}
 
 func place(out *rewrite.Output) string {
 	return out.Table.Schema + "." + out.Table.Name + "." + out.Table.Columns[out.Column].Name

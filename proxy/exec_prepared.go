@@ -25,6 +25,7 @@ type prepared struct {
 	types    []packet.ParamType // of the last execution
 	long     []longParam        // what COM_STMT_SEND_LONG_DATA collected; nil when there is none
 	exec     packet.Execute
+	cursor   *cursor // of the last execution, nil when it has none
 }
 
 type longParam struct {
@@ -135,6 +136,7 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 		return true, fault.PacketMalformed.With("COM_STMT_EXECUTE")
 	}
 	defer p.forgetLong()
+	p.cursor = nil
 	s.planAttributes(&p.exec)
 	if err := s.carriable(); err != nil {
 		return true, err
@@ -149,11 +151,12 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 	case p.st.Writes:
 		return true, s.executeWrite(p)
 	}
-	// A server may always answer a request for a cursor with the rows themselves, which spares us COM_STMT_FETCH.
-	p.exec.Flags = 0
 	w := s.newWriter(p.st)
 	w.params = p.exec.Params
-	return true, s.sendExecution(p, w)
+	s.cursor = nil
+	err = s.sendExecution(p, w)
+	p.cursor = s.cursor
+	return true, err
 }
 
 // current brings the session's state up to date and plans the statement again when the schema has changed since.
@@ -315,10 +318,11 @@ func (s *session) longData(id uint32, payload []byte) (done bool, err error) {
 	return true, nil
 }
 
-// resetStmt drops the long data that was collected. The backend is asked as well: it answers.
+// resetStmt drops the long data that was collected and the cursor. The backend is asked as well: it answers.
 func (s *session) resetStmt(id uint32) (done bool, err error) {
 	if p := s.stmts.byID[id]; p != nil {
 		p.forgetLong()
+		p.cursor = nil
 	}
 	return false, nil
 }

@@ -22,10 +22,21 @@ func (s *session) passResult(st *rewrite.Statement, params []packet.Param, binar
 	}
 	t := s.transformer(st.Plan, binary)
 	t.seen = s.see(st, params)
-	if err := s.passColumns(t, h.columns); err != nil {
+	switch err := s.passColumns(t, h.columns); {
+	case err != nil && s.rowsLater():
+		return err
+	case err != nil:
 		return s.endEarly(err)
+	case s.rowsLater():
+		s.hold(t)
+		s.ended(nil)
+		return s.client.Flush()
 	}
-	return s.passRows(t)
+	if err := s.passRows(t); err != nil || !s.cursorOpened() {
+		return err
+	}
+	s.hold(t)
+	return nil
 }
 
 // transformer changes the parts of a result set.

@@ -61,6 +61,7 @@ type session struct {
 	stmts        statements  // of planned prepared statements
 	diag         diagnostics // of the last statement; see askDiagnostics
 	text, row    []byte      // buffers of exec*.go
+	cursor       *cursor     // that the execution being run opened
 	reparsed     bool        // the statement being run is an execution that is sent as text
 	seen         observed    // of the statement being run
 	attributes   []byte      // of the statement being run, as packet.SplitQuery returns them; empty without CLIENT_QUERY_ATTRIBUTES

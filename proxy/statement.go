@@ -31,7 +31,7 @@ func (s *session) statementCommand(p []byte) error {
 	case mysql.COM_STMT_EXECUTE:
 		return s.onExecute(id, p)
 	case mysql.COM_STMT_FETCH:
-		return s.relay(p, (*session).relayFetched)
+		return s.relayUnless(p, (*session).relayFetched)(s.fetch(id, p))
 	case mysql.COM_STMT_RESET:
 		return s.relayUnless(p, (*session).relayPacket)(s.resetStmt(id))
 	case mysql.COM_STMT_SEND_LONG_DATA:
