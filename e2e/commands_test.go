@@ -217,7 +217,7 @@ func TestRefusedCommands(t *testing.T) {
 		for command, argument := range map[byte]string{
 			mysql.COM_BINLOG_DUMP: "\x04\x00\x00\x00\x00\x00\x01\x00\x00\x00", mysql.COM_TABLE_DUMP: "\x07refused\x05cases",
 			mysql.COM_REGISTER_SLAVE: "\x01\x00\x00\x00", mysql.COM_BINLOG_DUMP_GTID: "\x00\x00", mysql.COM_CREATE_DB: "x", mysql.COM_DROP_DB: "refused",
-			mysql.COM_SET_OPTION: "\x00\x00", mysql.COM_CLONE: "", 0x40: "", 0xfe: "", mysql.COM_STMT_FETCH: "\x01\x00\x00\x00\x01\x00\x00\x00",
+			mysql.COM_CLONE: "", 0x40: "", 0xfe: "", mysql.COM_STMT_FETCH: "\x01\x00\x00\x00\x01\x00\x00\x00",
 		} {
 			c := app(t, p)
 			r, err := c.Do(command, []byte(argument))

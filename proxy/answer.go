@@ -11,11 +11,13 @@ import (
 // sendOK answers the client with OK. The session state that the client did not ask for is left out.
 func (s *session) sendOK(ok packet.OK) error {
 	ok.EOF = false
+	ok.Status |= s.moreFollow()
 	return s.finish(ok.Append(nil, s.caps))
 }
 
 // sendEOF ends the rows of a result set.
 func (s *session) sendEOF(ok packet.OK) error {
+	ok.Status |= s.moreFollow()
 	if s.deprecateEOF() {
 		ok.EOF = true
 		return s.finish(ok.Append(nil, s.caps))
@@ -28,7 +30,16 @@ func (s *session) sendDefEOF(ok packet.OK) error {
 	if s.deprecateEOF() {
 		return nil
 	}
+	ok.Status |= s.moreFollow()
 	return s.client.WritePacket(eofOf(ok))
+}
+
+// moreFollow is the flag that announces the answer to the next statement of a batch.
+func (s *session) moreFollow() uint16 {
+	if s.following {
+		return mysql.SERVER_MORE_RESULTS_EXISTS
+	}
+	return 0
 }
 
 func eofOf(ok packet.OK) []byte {

@@ -6,9 +6,10 @@ import "github.com/go-mysql-org/go-mysql/mysql"
 type reach uint8
 
 const (
-	masked reach = iota // on neither: it changes the form of packets in ways that the proxy does not read
-	shared              // on both or on neither, as the client asks and the server offers
-	wanted              // shared, and asked of the server for the proxy's own sake whatever the client says
+	masked  reach = iota // on neither: it changes the form of packets in ways that the proxy does not read
+	shared               // on both or on neither, as the client asks and the server offers
+	fronted              // on the client leg as the server offers it; the proxy answers for it
+	wanted               // shared, and asked of the server for the proxy's own sake whatever the client says
 )
 
 // capabilities is the one place that says what becomes of each capability. What it does not name is masked: LOCAL_FILES,
@@ -40,6 +41,7 @@ var capabilities = [...]struct {
 	{mysql.CLIENT_SESSION_TRACK, wanted},
 	{mysql.CLIENT_DEPRECATE_EOF, shared},
 	{mysql.CLIENT_QUERY_ATTRIBUTES, shared},
+	{mysql.CLIENT_MULTI_STATEMENTS, fronted}, // see batch.go
 }
 
 // reaching returns the capabilities that reach as far as one of those given.
@@ -62,7 +64,7 @@ type legs struct {
 }
 
 func newLegs() legs {
-	return legs{offered: reaching(shared, wanted), asked: reaching(shared, wanted), demanded: reaching(wanted)}
+	return legs{offered: reaching(shared, fronted, wanted), asked: reaching(shared, wanted), demanded: reaching(wanted)}
 }
 
 // offer is what the greeting offers to the client.

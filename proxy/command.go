@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"encoding/binary"
+	"bytes"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -72,6 +72,9 @@ func (s *session) onQuery(p []byte) error {
 	if err != nil {
 		return err
 	}
+	if s.multi == multiOn && bytes.IndexByte(sql, ';') >= 0 {
+		return s.onBatch(p, sql)
+	}
 	if done, err := s.askDiagnostics(sql); done || err != nil {
 		return err
 	}
@@ -96,10 +99,23 @@ func (s *session) onQuery(p []byte) error {
 
 // relayStatement relays a text or binary statement that has an effect on the session.
 func (s *session) relayStatement(p []byte, e effect) error {
+	s.expect(e)
+	if err := s.forward(p); err != nil {
+		return err
+	}
+	return s.relayed(e)
+}
+
+// expect notes what a statement that is about to be relayed may change.
+func (s *session) expect(e effect) {
 	if e&changesSession != 0 {
 		s.setDirty()
 	}
-	if err := s.relay(p, (*session).relayResponse); err != nil {
+}
+
+// relayed carries the response to a statement that has an effect.
+func (s *session) relayed(e effect) error {
+	if err := s.relayResponse(); err != nil {
 		return err
 	}
 	if e&changesSchema != 0 && s.srv.cfg.SchemaChanged != nil {
@@ -111,6 +127,11 @@ func (s *session) relayStatement(p []byte, e effect) error {
 // plan plans a statement; nil means that it cannot concern a protected table and is relayed unread.
 func (s *session) plan(sql []byte, prepared bool) (*rewrite.Statement, error) {
 	s.planner = s.srv.cfg.Planner()
+	return s.planNow(sql, prepared)
+}
+
+// planNow plans with the planner of the statement before.
+func (s *session) planNow(sql []byte, prepared bool) (*rewrite.Statement, error) {
 	if !s.planner.Mentions(sql) {
 		return nil, nil
 	}
@@ -149,6 +170,7 @@ func (s *session) onReset(p []byte) error {
 func (s *session) forgetSession() {
 	s.setDirty()
 	s.effects, s.moves = nil, nil
+	s.backMulti = multiUnknown
 	s.forgetStmts()
 }
 
@@ -180,16 +202,4 @@ func (s *session) onChangeUser(p []byte) error {
 func (s *session) setSecret(on bool) {
 	s.client.SetSecret(on)
 	s.backend.SetSecret(on)
-}
-
-// onSetOption relays COM_SET_OPTION but for switching multi-statements on: they were not agreed at login either.
-func (s *session) onSetOption(p []byte) error {
-	const multiStatementsOn, size = 0, 3
-	if len(p) != size {
-		return fault.PacketMalformed.With("COM_SET_OPTION")
-	}
-	if binary.LittleEndian.Uint16(p[1:]) == multiStatementsOn {
-		return fault.CommandUnsupported.With("COM_SET_OPTION: multi-statements")
-	}
-	return s.relay(p, (*session).relayPacket)
 }

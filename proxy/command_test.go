@@ -31,7 +31,6 @@ func TestRefusedCommands(t *testing.T) {
 		{"table dump", []byte{mysql.COM_TABLE_DUMP, 1, 'd', 1, 't'}, fault.CommandUnsupported},
 		{"register replica", []byte{mysql.COM_REGISTER_SLAVE}, fault.CommandUnsupported},
 		{"clone", []byte{mysql.COM_CLONE}, fault.CommandUnsupported},
-		{"multi-statements on", []byte{mysql.COM_SET_OPTION, 0, 0}, fault.CommandUnsupported},
 		{"short set option", []byte{mysql.COM_SET_OPTION, 1}, fault.PacketMalformed},
 		{"short execute", []byte{mysql.COM_STMT_EXECUTE, 1, 0}, fault.PacketMalformed},
 		{"short fetch", []byte{mysql.COM_STMT_FETCH}, fault.PacketMalformed},

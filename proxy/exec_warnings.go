@@ -17,6 +17,9 @@ type diagnostics struct {
 	rowCount []byte    // ROW_COUNT(), when the server's is that of the proxy's COMMIT
 }
 
+// known reports whether there is anything that the server cannot tell.
+func (d *diagnostics) known() bool { return d.own != nil || d.alone || d.rowCount != nil }
+
 // warning is one line of SHOW WARNINGS.
 type warning struct {
 	level string // "Note", "Warning" or "Error"
@@ -34,7 +37,7 @@ const (
 // statement ends the life of the diagnostics, as it does in the server.
 func (s *session) askDiagnostics(sql []byte) (done bool, err error) {
 	d := &s.diag
-	if d.own == nil && !d.alone && d.rowCount == nil {
+	if !d.known() {
 		return false, nil
 	}
 	q := question(sql)

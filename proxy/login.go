@@ -97,6 +97,9 @@ func (s *session) readResponse(ctx context.Context) (*packet.HandshakeResponse, 
 	}
 	s.caps = s.srv.legs.agree(response.Capabilities, s.offered())
 	s.backCaps = s.srv.legs.ask(s.caps, s.greeting.Capabilities)
+	if s.has(mysql.CLIENT_MULTI_STATEMENTS) {
+		s.multi = multiOn
+	}
 	s.user = string(response.User)
 	s.identify(response.Attributes)
 	s.uses(string(response.Database))

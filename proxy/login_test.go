@@ -35,7 +35,7 @@ func TestGreetingOffersOnlyWhatIsPassed(t *testing.T) {
 	b.greeting.MariaDB = ^uint32(0)
 	p := newProxy(t, b, nil)
 	c := p.connect()
-	passed := reaching(shared, wanted)
+	passed := reaching(shared, fronted, wanted)
 	if got, want := c.greeting.Capabilities, passed&^mysql.CLIENT_LONG_PASSWORD; got != want || c.greeting.MariaDB != 0 {
 		t.Errorf("capabilities %#x, MariaDB's %#x; want %#x and none", got, c.greeting.MariaDB, want)
 	}

@@ -116,6 +116,7 @@ func (s *session) passError(size int) error {
 		return backendError(errOutOfStep)
 	}
 	s.status &^= mysql.SERVER_MORE_RESULTS_EXISTS
+	s.failed = true
 	return s.backend.Pass()
 }
 
@@ -132,15 +133,29 @@ func (s *session) passStatus(size int) error {
 	if !ok {
 		return backendError(errOutOfStep)
 	}
-	s.status = status
-	if status&mysql.SERVER_SESSION_STATE_CHANGED == 0 {
-		return s.backend.Pass()
+	s.keepStatus(status)
+	strip := status&mysql.SERVER_SESSION_STATE_CHANGED != 0 && size != eofBytes && !s.has(mysql.CLIENT_SESSION_TRACK)
+	switch {
+	case strip:
+		return s.passStripped()
+	case s.following:
+		return s.passMarked()
 	}
-	s.setDirty()
-	if size == eofBytes || s.has(mysql.CLIENT_SESSION_TRACK) {
-		return s.backend.Pass()
+	return s.backend.Pass()
+}
+
+// passMarked carries a status packet with the flag that another answer follows.
+func (s *session) passMarked() error {
+	p, err := s.backend.ReadPacket()
+	if err != nil {
+		return err
 	}
-	return s.passStripped()
+	at, ok := statusOffset(p)
+	if !ok {
+		return backendError(errOutOfStep)
+	}
+	p[at] |= byte(s.moreFollow()) // a flag of the lower byte; the payload is ours until the next read
+	return s.client.WritePacket(p)
 }
 
 // passStripped carries an OK packet without the session state that only the proxy asked for.
@@ -153,24 +168,31 @@ func (s *session) passStripped() error {
 	if err := ok.Decode(p, s.backCaps); err != nil {
 		return backendError(err)
 	}
+	ok.Status |= s.moreFollow()
 	return s.client.WritePacket(ok.Append(nil, s.caps))
 }
 
 // statusFlags reads the status flags of an OK or EOF packet.
 func statusFlags(p []byte) (flags uint16, ok bool) {
-	if len(p) == eofBytes && p[0] == mysql.EOF_HEADER {
-		return binary.LittleEndian.Uint16(p[3:]), true
+	at, ok := statusOffset(p)
+	if !ok {
+		return 0, false
 	}
-	p = p[1:]
+	return binary.LittleEndian.Uint16(p[at:]), true
+}
+
+// statusOffset finds the two bytes of status flags in an OK or EOF packet.
+func statusOffset(p []byte) (at int, ok bool) {
+	if len(p) == eofBytes && p[0] == mysql.EOF_HEADER {
+		return 3, true
+	}
+	rest := p[1:]
 	for range 2 { // affected rows, insert id
-		if _, p, ok = packet.LenEncInt(p); !ok {
+		if _, rest, ok = packet.LenEncInt(rest); !ok {
 			return 0, false
 		}
 	}
-	if len(p) < 2 {
-		return 0, false
-	}
-	return binary.LittleEndian.Uint16(p), true
+	return len(p) - len(rest), len(rest) >= 2
 }
 
 // relayPrepared carries the answer to COM_STMT_PREPARE and returns the statement's id; id is 0 after an error.

@@ -61,6 +61,10 @@ type session struct {
 	stmts        statements  // of planned prepared statements
 	diag         diagnostics // of the last statement; see askDiagnostics
 	text, row    []byte      // buffers of exec*.go
+	multi        multi       // what the client may send
+	backMulti    multi       // what the server takes
+	following    bool        // the answer being given is not the last one of a batch
+	failed       bool        // an error was passed on; see passError
 	cursor       *cursor     // that the execution being run opened
 	reparsed     bool        // the statement being run is an execution that is sent as text
 	seen         observed    // of the statement being run

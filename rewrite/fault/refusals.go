@@ -31,7 +31,7 @@ var (
 	Compound     = refusal("PHI-1124", "compound statements outside routines cannot name a protected table or build SQL at run time; send the statements one by one")
 	SetFor       = refusal("PHI-1125", "SET STATEMENT ... FOR cannot run a statement that names a protected table; send the statement alone")
 	Charset      = &Fault{"PHI-1126", 1115, "42000", "the character sets gbk, big5, sjis, cp932 and gb18030 cannot be chosen, because a byte of their characters can be a quote or a backslash; use utf8mb4", Client}
-	Multi        = refusal("PHI-1127", "several statements in one text cannot be sent when one names a protected table; send them one by one")
+	Multi        = refusal("PHI-1127", "several statements in one text are taken only from clients that asked for multi-statements, and none of them may be empty; send them one by one")
 	BadTokens    = &Fault{"PHI-1128", 1064, "42000", "this statement may name a protected table and holds a comment or literal that could not be read with certainty; remove executable comments and close every quote", Client}
 	SQLMode      = refusal("PHI-1129", "statements that name a protected table cannot be read under the ORACLE family of sql_mode; choose another sql_mode")
 	Flag         = refusal("PHI-1130", "the encryption flag column can be selected and tested, but not used in this place")
