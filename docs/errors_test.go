@@ -36,6 +36,7 @@ var groups = []struct{ prefix, title string }{
 	{"PHI-12", "Stored values"},
 	{"PHI-20", "Keys"},
 	{"PHI-21", "Access log"},
+	{"PHI-22", "Scratch server"},
 	{"PHI-30", "Connections and commands"},
 }
 

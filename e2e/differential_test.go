@@ -106,6 +106,19 @@ func (a answer) clearPreparedDecimals() {
 	}
 }
 
+// clearComputed takes out what the scratch server shows otherwise, since its work tables have no keys and defaults: flags that
+// come from those, and the number of decimals of a text that went through a temporary table on one side only.
+func (a answer) clearComputed() {
+	const noDefault, onUpdateNow = 1 << 12, 1 << 13
+	const fromDefaults = mysql.AUTO_INCREMENT_FLAG | mysql.TIMESTAMP_FLAG | noDefault | onUpdateNow
+	a.clearFlags(groupedFlags | fromDefaults)
+	a.eachColumn(func(c *client.Column) {
+		if c.Type == mysql.MYSQL_TYPE_VAR_STRING {
+			c.Decimals = 0
+		}
+	})
+}
+
 func (a answer) clearFlags(flags uint16) { a.eachColumn(func(c *client.Column) { c.Flags &^= flags }) }
 
 func (a answer) eachColumn(f func(*client.Column)) {
@@ -267,6 +280,10 @@ func (p *pair) compare(t *testing.T, st statement, do func(side) answer, prepare
 		// Until it has run, MySQL says 31 for the decimals of a text column of a union and 0 for those of a binary one.
 		want.clearPreparedDecimals()
 		got.clearPreparedDecimals()
+	}
+	if st.computed {
+		want.clearComputed()
+		got.clearComputed()
 	}
 	if strings.Contains(st.sql, "GROUP BY") {
 		want.clearFlags(groupedFlags)

@@ -17,6 +17,8 @@ import (
 type statement struct {
 	id  string
 	sql string
+	// computed says that the answer may come from the scratch server, whose work tables have no keys.
+	computed bool
 }
 
 // firstCase is the number in the ids of the seed data's first case.

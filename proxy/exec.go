@@ -14,6 +14,8 @@ func (s *session) execText(st *rewrite.Statement) error {
 	switch {
 	case st.Verdict == rewrite.Direct:
 		return s.execDirect(st)
+	case st.Verdict == rewrite.Scratch:
+		return s.execCompute(st, nil)
 	case st.IsUpdate():
 		return s.execUpdate(st)
 	}

@@ -38,30 +38,44 @@ type longParam struct {
 func (p *prepared) buffers() bool { return p.st.Writes }
 
 func (s *session) prepareStmt(st *rewrite.Statement) error {
-	text, textOnly := st.Template(nil)
-	if err := s.send(mysql.COM_STMT_PREPARE, text); err != nil {
-		return err
+	if st.Verdict == rewrite.Scratch {
+		return scratchFault(s.prepareCompute(st))
 	}
-	payload, err := s.backend.ReadPacket()
+	text, textOnly := st.Template(nil)
+	ok, err := s.prepareText(text)
 	if err != nil {
 		return err
 	}
+	s.keepPrepared(st, ok, textOnly || st.Verdict == rewrite.Lookup)
+	return s.passPrepared(ok, st.Plan)
+}
+
+// prepareText lets the backend prepare a text and reads the first packet of its answer.
+func (s *session) prepareText(text []byte) (ok packet.PrepareOK, err error) {
+	if err := s.send(mysql.COM_STMT_PREPARE, text); err != nil {
+		return ok, err
+	}
+	payload, err := s.backend.ReadPacket()
+	if err != nil {
+		return ok, err
+	}
 	if packet.IsErr(payload) {
-		return newServerError(payload)
+		return ok, newServerError(payload)
 	}
-	var ok packet.PrepareOK
 	if err := ok.Decode(payload); err != nil {
-		return backendError(err)
+		return ok, backendError(err)
 	}
+	return ok, nil
+}
+
+func (s *session) keepPrepared(st *rewrite.Statement, ok packet.PrepareOK, textOnly bool) {
 	own := *st
 	own.SQL = bytes.Clone(st.SQL)
-	p := &prepared{st: &own, planner: s.planner, textOnly: textOnly || st.Verdict == rewrite.Lookup, params: int(ok.Params)}
 	if s.stmts.byID == nil {
 		s.stmts.byID = make(map[uint32]*prepared)
 	}
-	s.stmts.byID[ok.StatementID] = p
+	s.stmts.byID[ok.StatementID] = &prepared{st: &own, planner: s.planner, textOnly: textOnly, params: int(ok.Params)}
 	s.lastPrepared = ok.StatementID
-	return s.passPrepared(ok, st.Plan)
 }
 
 // passPrepared passes the rest of the answer to COM_STMT_PREPARE on, the columns as the client will see them.
@@ -146,6 +160,8 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 	}
 	s.srv.cfg.Metrics.planned(p.st)
 	switch {
+	case p.st.Verdict == rewrite.Scratch:
+		return true, s.execCompute(p.st, p)
 	case p.textOnly:
 		return true, s.executeAsText(p)
 	case p.st.Writes:

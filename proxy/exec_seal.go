@@ -89,7 +89,11 @@ func (w *writer) sealFor(owner []byte, t *rewrite.Table, column int, plain []byt
 	}
 	w.s.srv.cfg.Metrics.sealed()
 	w.s.wrote(owner)
-	return envelope.Seal(nil, k.Current(), envelope.NewContext(t.Columns[column].Protected.ID, string(owner)), plain), nil
+	key, err := k.ForSeal(w.s.keyContext())
+	if err != nil {
+		return nil, keyFault(err)
+	}
+	return envelope.Seal(nil, key, envelope.NewContext(t.Columns[column].Protected.ID, string(owner)), plain), nil
 }
 
 // ownerKeys returns the owner's keys for writing, asking the ring once for a run of rows of one owner.
@@ -118,7 +122,7 @@ func keyFault(err error) error {
 	}{
 		{keys.ErrNoKey, fault.KeyMissing}, {keys.ErrInactive, fault.KeyInactive}, {keys.ErrOwner, fault.KeyOwner},
 		{keys.ErrUnavailable, fault.KeyUnavailable}, {keys.ErrRevoked, fault.KeyRevoked}, {keys.ErrCorrupt, fault.KeyCorrupt},
-		{keys.ErrAudit, fault.KeyAudit}, {keys.ErrStore, fault.KeyStore},
+		{keys.ErrDestroyed, fault.KeyDestroyed}, {keys.ErrWorn, fault.KeyWorn}, {keys.ErrAudit, fault.KeyAudit}, {keys.ErrStore, fault.KeyStore},
 	} {
 		if errors.Is(err, m.kind) {
 			return m.f.With("%v", err)

@@ -13,6 +13,7 @@ type Metrics struct {
 	relayed prometheus.Counter // statements relayed as bytes
 	direct  prometheus.Counter // statements run with edits
 	lookup  prometheus.Counter // statements that read rows first
+	scratch prometheus.Counter // statements that the scratch server computes
 	seals   prometheus.Counter // protected values encrypted
 	opens   prometheus.Counter // protected values decrypted
 	faults  *prometheus.CounterVec
@@ -37,6 +38,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		relayed: statements.WithLabelValues("relay"),
 		direct:  statements.WithLabelValues("direct"),
 		lookup:  statements.WithLabelValues("lookup"),
+		scratch: statements.WithLabelValues("scratch"),
 		seals:   values.WithLabelValues("seal"),
 		opens:   values.WithLabelValues("open"),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -71,5 +73,7 @@ func (m *Metrics) planned(st *rewrite.Statement) {
 		m.direct.Inc()
 	case rewrite.Lookup:
 		m.lookup.Inc()
+	case rewrite.Scratch:
+		m.scratch.Inc()
 	}
 }

@@ -44,7 +44,7 @@ func (s *session) begin(st *rewrite.Statement) error {
 	}
 	c := s.srv.shapes.planned(st.Plan)
 	c.begin()
-	unseen := st.Verdict == rewrite.Relay || st.Outputs == nil && st.Show == nil && !st.Writes
+	unseen := st.Verdict == rewrite.Relay || st.Outputs == nil && st.Show == nil && st.Compute == nil && !st.Writes
 	if unseen && (s.srv.cfg.Access == nil || len(st.Touches) == 0) {
 		return nil
 	}

@@ -93,6 +93,8 @@ func verdictName(v rewrite.Verdict) string {
 		return "direct"
 	case rewrite.Lookup:
 		return "lookup"
+	case rewrite.Scratch:
+		return "scratch"
 	}
 	return "relay"
 }

@@ -22,6 +22,7 @@ import (
 	"phiproxy/keys"
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
+	"phiproxy/scratch"
 )
 
 // Config is what a Server needs. Dial, Planner and Log must be set.
@@ -41,6 +42,8 @@ type Config struct {
 	SchemaChanged func()
 	// Keys finds the data keys of owners.
 	Keys Keys
+	// Scratch runs statements that compute with protected values; the planner must know whether it is there.
+	Scratch *scratch.Engine
 
 	// Access, when set, records who touches protected values. ApplicationAttribute is the connection attribute that names
 	// the user within the application.

@@ -29,7 +29,7 @@ const stateQuery = "SELECT @@sql_mode, @@character_set_client, @@character_set_c
 const stateColumns = 6
 
 // setDirty says that state and env may no longer be true.
-func (s *session) setDirty() { s.dirty = true }
+func (s *session) setDirty() { s.dirty, s.settings = true, nil }
 
 // ensureState asks the server for the session's state when that may have changed since it was last asked. The server is
 // the only one who knows it: a routine, a variable or another statement may have set it.

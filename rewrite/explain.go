@@ -32,11 +32,14 @@ func (p *Planner) Explain(st State, sql string) string {
 
 // String is the verdict's name.
 func (v Verdict) String() string {
-	return [...]string{Relay: "relay", Direct: "direct", Lookup: "owner lookup"}[v]
+	return [...]string{Relay: "relay", Direct: "direct", Lookup: "owner lookup", Scratch: "scratch"}[v]
 }
 
 func (s *Statement) explainText(b *strings.Builder) {
-	if s.Verdict == Relay || s.Show != nil {
+	if s.Compute != nil {
+		s.explainCompute(b)
+	}
+	if s.Verdict == Relay || s.Verdict == Scratch || s.Show != nil {
 		return
 	}
 	if s.Verdict == Lookup {
@@ -49,6 +52,17 @@ func (s *Statement) explainText(b *strings.Builder) {
 	if err == nil {
 		fmt.Fprintf(b, "sent:    %s\n", text)
 	}
+}
+
+// explainCompute shows what runs where.
+func (s *Statement) explainCompute(b *strings.Builder) {
+	for i, f := range s.Compute.Fetches {
+		text, err := s.FetchText(nil, i, nil)
+		if err == nil {
+			fmt.Fprintf(b, "backend: %s\n         into %s, for %s\n", text, f.Work, f.Alias)
+		}
+	}
+	fmt.Fprintf(b, "scratch: %s\n", s.ComputeText(nil))
 }
 
 func (s *Statement) explainProbes(b *strings.Builder) {

@@ -18,9 +18,10 @@ import (
 type Verdict uint8
 
 const (
-	Relay  Verdict = iota // sent as it came; the response is relayed
-	Direct                // sent with edits; protected values are sealed, result columns opened
-	Lookup                // rows and owners are read first, on the same connection, in a transaction
+	Relay   Verdict = iota // sent as it came; the response is relayed
+	Direct                 // sent with edits; protected values are sealed, result columns opened
+	Lookup                 // rows and owners are read first, on the same connection, in a transaction
+	Scratch                // rows are fetched and opened, and the statement runs over them in the scratch server
 )
 
 // State is the part of a session that changes how SQL reads.
@@ -45,6 +46,8 @@ type Plan struct {
 	Writes  bool // INSERT, REPLACE, UPDATE
 	// Shape is what may be shown of the statement.
 	Shape *Shape
+	// Compute is set for verdict Scratch.
+	Compute *Compute
 	// Row is set for a SELECT that shows a whole row which it names by its primary key.
 	Row *RowOutputs
 

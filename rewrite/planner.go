@@ -20,6 +20,7 @@ type Planner struct {
 	parsers sync.Pool // *parser.Parser
 	keys    sync.Pool // *[]byte, for shape keys
 	known   func() map[string]bool
+	compute bool // a scratch server is there
 }
 
 // NewPlanner makes a planner that remembers up to shapes statement shapes.
@@ -34,6 +35,12 @@ func NewPlanner(schema *Schema, shapes int) *Planner {
 		keys:    sync.Pool{New: func() any { return new([]byte) }},
 		known:   sync.OnceValue(func() map[string]bool { return knownNames(schema) }),
 	}
+}
+
+// WithScratch makes the planner plan statements for the scratch server, too. It must be called before the planner is used.
+func (p *Planner) WithScratch() *Planner {
+	p.compute = true
+	return p
 }
 
 // Schema is the snapshot that the planner works with.

@@ -19,6 +19,16 @@ func (u *unit) planSelect() (*Plan, *fault.Error) {
 	if err != nil {
 		return nil, err
 	}
+	p, err := u.planRead(pr, into)
+	if err != nil {
+		return u.planCompute(pr.stmt, err)
+	}
+	p.rememberable(u)
+	return p, nil
+}
+
+// planRead plans a SELECT whose protected columns are only shown.
+func (u *unit) planRead(pr *parsed, into bool) (*Plan, *fault.Error) {
 	r := newResolver(pr)
 	b, err := r.query(pr.stmt, nil, nil, asResult)
 	if err != nil {
@@ -30,11 +40,7 @@ func (u *unit) planSelect() (*Plan, *fault.Error) {
 	if into && b.has(flagged) {
 		return nil, fault.Flag.With("INTO @variable")
 	}
-	p, err := r.finish(b, "")
-	if err == nil {
-		p.rememberable(u)
-	}
-	return p, err
+	return r.finish(b, "")
 }
 
 // planWith plans a statement behind a WITH clause.

@@ -15,6 +15,7 @@ type unit struct {
 	end     int           // index of the token behind the statement: EOF, or the semicolon in front of it
 	touched bool          // a protected table was found to be read or written
 	lists   map[int]span  // token of a derived table's alias -> the names of its column list
+	inner   bool          // the statement is part of another one
 	literal bool          // the plan depends on the text of literals, which a shape does not hold
 }
 
@@ -38,7 +39,9 @@ func (p *Planner) unitOf(st State, sql []byte, toks []token.Token) *unit {
 // from is the statement that begins at token i of u: the one EXPLAIN or CREATE VIEW ... AS speak of. Its plan can be
 // judged but not run, since its edits would count other tokens.
 func (u *unit) from(i int) *unit {
-	return u.planner.unitOf(u.state, u.sql, u.toks[i:])
+	inner := u.planner.unitOf(u.state, u.sql, u.toks[i:])
+	inner.inner = true
+	return inner
 }
 
 func (u *unit) text(i int) []byte { return u.toks[i].Text(u.sql) }

@@ -25,13 +25,12 @@ type program struct {
 	version string // the text after "Ver"
 }
 
-// find looks for a server program, one of the backend's family first. Debian's "mysqld" may be MariaDB, so that what a
+// find looks for a server program of the backend's family. Debian's "mysqld" may be MariaDB, so that what a
 // program is comes from what it says of itself.
 func find(ctx context.Context, o Options) (program, error) {
 	if len(o.Command) > 0 {
 		return inspect(ctx, o.Command)
 	}
-	var found []program
 	for _, name := range candidates() {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -44,12 +43,8 @@ func find(ctx context.Context, o Options) (program, error) {
 		if p.flavor == o.Family {
 			return p, nil
 		}
-		found = append(found, p)
 	}
-	if len(found) == 0 {
-		return program{}, fail(Off, errors.New("neither mysqld nor mariadbd is on PATH"))
-	}
-	return found[0], nil
+	return program{}, fail(Off, errors.New("no server program of the backend's family is on PATH, and another one might answer differently"))
 }
 
 func candidates() []string {

@@ -29,17 +29,22 @@ func (s *Session) describe(columns [][]byte) error {
 			return s.note(fail(Protocol, err))
 		}
 		work, ok := s.origins[string(c.OrgTable)]
-		if !ok || string(c.Schema) != s.slot.account.database {
+		if !ok || len(c.Schema) > 0 && string(c.Schema) != s.slot.account.database {
 			continue
 		}
+		if len(c.Schema) > 0 { // MariaDB names none for a column that came through a derived table
+			c.Schema = []byte(work.schema)
+		}
 		o, ok := work.columns[string(c.OrgName)]
-		if !ok {
+		if !ok { // a column of a derived table that stands for one of the table's
+			c.OrgTable = []byte(work.table)
+			columns[i] = c.Append(nil)
 			continue
 		}
 		if string(c.Table) == string(c.OrgTable) {
 			c.Table = []byte(o.Table)
 		}
-		c.Schema, c.OrgTable, c.OrgName = []byte(o.Schema), []byte(o.Table), []byte(o.Column)
+		c.OrgTable, c.OrgName = []byte(o.Table), []byte(o.Column)
 		c.Flags = c.Flags&^keyFlags | o.Flags&keyFlags
 		columns[i] = c.Append(nil)
 	}

@@ -247,6 +247,9 @@ func (sl *slot) setup(schemas []string) []string {
 	}
 	statements = append(statements, "DROP USER IF EXISTS "+user, "CREATE USER "+user+" IDENTIFIED BY "+quote(sl.account.password),
 		"GRANT ALL ON "+database+".* TO "+user)
+	if sl.server.flavor == rewrite.MySQL { // some of a client's settings are restricted there
+		statements = append(statements, "GRANT SESSION_VARIABLES_ADMIN ON *.* TO "+user)
+	}
 	for _, schema := range schemas {
 		pattern := strings.NewReplacer("_", `\_`, "%", `\%`).Replace(schema)
 		statements = append(statements, "GRANT SELECT ON "+quoteName(pattern)+".* TO "+user)

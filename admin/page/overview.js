@@ -61,7 +61,7 @@ function cache(c) {
   ];
 }
 
-const verdictWords = {relay: 'Relayed untouched', direct: 'Direct', lookup: 'With owner look-up'};
+const verdictWords = {relay: 'Relayed untouched', direct: 'Direct', lookup: 'With owner look-up', scratch: 'Computed in the scratch server'};
 
 // verdicts counts what became of statements. Refusals are counted by reason.
 function verdicts(byVerdict, refusals) {

@@ -23,6 +23,7 @@ import (
 	"phiproxy/migrate/catalog"
 	"phiproxy/proxy"
 	"phiproxy/rewrite"
+	"phiproxy/scratch"
 )
 
 // assembly is everything that serves, wired together and not yet started.
@@ -33,6 +34,7 @@ type assembly struct {
 	store    *sql.DB
 	ring     *keys.Ring
 	access   *audit.Log // nil when none is kept
+	scratch  *scratch.Engine
 	schema   *catalog.Watcher
 	planner  atomic.Pointer[rewrite.Planner]
 	draining atomic.Bool
@@ -74,6 +76,10 @@ func (a *assembly) readSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openScratch(ctx, snapshot.Schema); err != nil {
+		return err
+	}
+	a.newPlanner(snapshot)
 	for _, p := range snapshot.Warnings {
 		a.log.Warn("schema", zap.Stringer("problem", p))
 	}
@@ -87,7 +93,15 @@ func (a *assembly) newPlanner(s *catalog.Snapshot) {
 	for _, p := range s.Problems {
 		a.log.Error("statements on a table are refused", zap.Stringer("problem", p))
 	}
-	a.planner.Store(rewrite.NewPlanner(s.Schema, a.cfg.Limits.Shapes))
+	p := rewrite.NewPlanner(s.Schema, a.cfg.Limits.Shapes)
+	if a.scratch == nil {
+		return // the first look at the schema tells which server to compute with
+	}
+	a.syncScratch(s)
+	if a.scratch.Available() {
+		p.WithScratch()
+	}
+	a.planner.Store(p)
 }
 
 // schemaChanged reads the schema after a statement that may have changed it.
@@ -116,6 +130,7 @@ func (a *assembly) makeProxy(context.Context) error {
 		Planner:              a.planner.Load,
 		SchemaChanged:        a.schemaChanged,
 		Keys:                 a.ring,
+		Scratch:              a.scratch,
 		Access:               a.access,
 		ApplicationAttribute: a.cfg.Audit.ApplicationAttribute,
 		Limits:               proxyLimits(a.cfg.Limits),
@@ -229,6 +244,9 @@ func (a *assembly) checkSchema(context.Context) error {
 func (a *assembly) close() (err error) {
 	if a.access != nil {
 		err = a.access.Close()
+	}
+	if a.scratch != nil {
+		err = errors.Join(err, a.scratch.Close())
 	}
 	if a.ring != nil {
 		a.ring.Close()

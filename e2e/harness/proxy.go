@@ -42,6 +42,7 @@ type Options struct {
 	ListenTLS  bool
 	RequireTLS bool   // clients must use TLS
 	BackendTLS string // disable (when ""), require or verify
+	Scratch    string // the section scratch; a server of the backend's family when ""
 	Extra      string // further YAML at the top level, e.g. limits
 	Admin      string // further YAML lines in the section admin, e.g. tokens
 	Migrating  bool
@@ -102,6 +103,7 @@ keys:
 admin:
   address: {{.AdminAddr}}
 {{.O.Admin}}
+scratch: {{.O.Scratch}}
 log:
   level: debug
 {{.O.Extra}}
@@ -121,6 +123,11 @@ func Configure(o Options) (*Proxy, error) {
 	dir, err := os.MkdirTemp("/tmp", "phiproxy-e2e-proxy-")
 	if err != nil {
 		return nil, err
+	}
+	if o.Scratch == "" {
+		if o.Scratch, err = servers.ScratchConfig(o.Server.Kind, dir); err != nil {
+			return nil, err
+		}
 	}
 	p := &Proxy{Dir: dir, Database: o.Database, Server: o.Server, options: o}
 	if p.Addr, err = freeAddr(); err != nil {

@@ -18,5 +18,7 @@ var (
 	KeyRevoked     = &Fault{"PHI-2005", 1105, "HY000", "the key management service refuses the master key", KMS}
 	KeyCorrupt     = &Fault{"PHI-2006", 1105, "HY000", "the owner's stored key does not unwrap", Data}
 	KeyAudit       = &Fault{"PHI-2007", 1105, "HY000", "the audit record of a key operation could not be written, so the operation was not done", Backend}
+	KeyDestroyed   = &Fault{"PHI-2009", 1105, "HY000", "the owner's encryption key was destroyed: the row's values cannot be read any more, and none can be written", Data}
+	KeyWorn        = &Fault{"PHI-2010", 1105, "HY000", "the owner's encryption key has sealed as many values as it may, and no new version could be made", Config}
 	KeyStore       = &Fault{"PHI-2008", 1105, "HY000", "the key store does not answer; try again", Backend}
 )

@@ -13,9 +13,10 @@ func Table() []*Fault {
 
 		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare, Raced,
 
-		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyStore,
+		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyDestroyed, KeyWorn, KeyStore,
 
 		AccessLog,
+		ScratchUnavailable, ScratchLimit, ScratchTimeout, ScratchUnfit,
 
 		TooManyConnections, BackendUnreachable, TLSRequired, DangerousCharset, CommandUnsupported, CommandUnknown, PacketTooLarge,
 		PacketMalformed, ProtocolTooOld, PasswordPath, LocalInfile, SessionCharset, BackendTLS, AnswerTooLarge, ShuttingDown,

@@ -1,0 +1,73 @@
+-- The application's duplicate check.
+SELECT case_id, patient_first, patient_last, case_date, user_id FROM cases WHERE user_id = (SELECT MIN(user_id) FROM cases) AND LOWER(TRIM(patient_first)) = LOWER(TRIM('ann')) AND LOWER(TRIM(patient_last)) = LOWER(TRIM('smith')) AND active = 1 LIMIT 1
+SELECT case_id FROM cases WHERE patient_first = 'Ann' ORDER BY case_id
+SELECT case_id, patient_first FROM cases WHERE patient_first LIKE 'a%' ORDER BY case_id
+SELECT case_id, patient_first FROM cases WHERE patient_last BETWEEN 'a' AND 'm' AND active = 1 ORDER BY case_id
+SELECT case_id, patient_dob FROM cases WHERE patient_dob < '1970-01-01' ORDER BY patient_dob, case_id
+SELECT case_id, patient_dob FROM cases WHERE patient_dob IN ('1970-01-01', '1984-02-09') ORDER BY case_id
+SELECT case_id FROM cases WHERE patient_first REGEXP '^[A-M]' ORDER BY case_id
+SELECT UPPER(patient_last) AS l, COUNT(*) AS n FROM cases GROUP BY UPPER(patient_last) ORDER BY l
+SELECT patient_first, COUNT(*) FROM cases GROUP BY patient_first ORDER BY patient_first
+SELECT patient_first, COUNT(*) FROM cases GROUP BY patient_first HAVING COUNT(*) > 1 ORDER BY 2 DESC, 1
+SELECT DISTINCT patient_last FROM cases ORDER BY patient_last
+SELECT case_id, patient_first, patient_last FROM cases ORDER BY patient_last, patient_first, case_id LIMIT 5
+SELECT case_id, patient_first, patient_last FROM cases ORDER BY patient_last DESC, case_id LIMIT 3, 4
+SELECT MIN(patient_dob), MAX(patient_dob), COUNT(DISTINCT patient_first) FROM cases
+SELECT GROUP_CONCAT(patient_first ORDER BY patient_first, case_id SEPARATOR '; ') FROM cases
+SELECT CONCAT(patient_first, ' ', patient_last) AS name FROM cases ORDER BY name, case_id
+SELECT case_id, CONCAT_WS(', ', patient_last, patient_first) FROM cases WHERE active = 1 ORDER BY case_id
+SELECT YEAR(patient_dob), COUNT(*) FROM cases GROUP BY YEAR(patient_dob) ORDER BY 1
+SELECT case_id, DATEDIFF('2025-01-01', patient_dob) AS days FROM cases ORDER BY days, case_id
+SELECT case_id, patient_dob + INTERVAL 1 DAY FROM cases ORDER BY case_id
+SELECT case_id, TIMESTAMPDIFF(YEAR, patient_dob, case_date) AS age FROM cases ORDER BY case_id
+SELECT case_id, CASE WHEN patient_first IS NULL THEN 'none' WHEN patient_first < 'M' THEN 'early' ELSE 'late' END AS half FROM cases ORDER BY case_id
+SELECT case_id, patient_first = patient_last, patient_first <=> NULL FROM cases ORDER BY case_id
+SELECT case_id, LENGTH(patient_first), CHAR_LENGTH(patient_last), HEX(ins_provider) FROM cases ORDER BY case_id
+SELECT case_id, SUBSTRING(patient_first, 1, 1) AS initial, LEFT(patient_last, 2), REVERSE(ins_provider) FROM cases ORDER BY case_id
+SELECT case_id, patient_first COLLATE utf8mb4_bin FROM cases ORDER BY patient_first COLLATE utf8mb4_bin, case_id
+SELECT c.case_id, c.patient_first, s.last_name FROM cases c LEFT JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE c.patient_last > 'A' ORDER BY c.case_id
+SELECT c.case_id, u.first_name, c.patient_first FROM cases c JOIN user_profile u ON u.user_id = c.user_id WHERE u.active = 1 AND c.patient_first <> '' ORDER BY c.case_id
+SELECT c.case_id, p.procedure_code FROM cases c JOIN case_procedure_codes p ON p.case_id = c.case_id WHERE c.ins_provider LIKE '%a%' ORDER BY 1, 2
+SELECT a.case_id, b.case_id FROM cases a JOIN cases b ON a.patient_last = b.patient_last AND a.case_id < b.case_id ORDER BY 1, 2
+SELECT a.case_id, b.case_id FROM cases a LEFT JOIN cases b ON a.patient_first = b.patient_first AND a.case_id <> b.case_id ORDER BY 1, 2
+SELECT case_id FROM cases WHERE patient_last IN (SELECT last_name FROM user_profile) ORDER BY case_id
+SELECT case_id FROM cases c WHERE EXISTS (SELECT 1 FROM cases d WHERE d.patient_first = c.patient_first AND d.case_id <> c.case_id) ORDER BY case_id
+SELECT case_id, (SELECT COUNT(*) FROM cases d WHERE d.patient_last = c.patient_last) AS n FROM cases c ORDER BY case_id
+SELECT case_id FROM cases WHERE patient_dob = (SELECT MAX(patient_dob) FROM cases) ORDER BY case_id
+SELECT case_id FROM cases WHERE patient_dob >= ALL (SELECT patient_dob FROM cases WHERE patient_dob IS NOT NULL) ORDER BY case_id
+SELECT case_id FROM cases WHERE (patient_first, patient_last) IN (SELECT patient_first, patient_last FROM cases GROUP BY patient_first, patient_last HAVING COUNT(*) > 1) ORDER BY case_id
+SELECT patient_first FROM cases UNION SELECT first_name FROM user_profile ORDER BY 1
+SELECT patient_last, case_id FROM cases UNION ALL SELECT last_name, user_id FROM user_profile ORDER BY 1, 2
+SELECT patient_last FROM cases EXCEPT SELECT patient_first FROM cases ORDER BY 1
+SELECT patient_last FROM cases INTERSECT SELECT patient_last FROM cases ORDER BY 1
+SELECT d.l, COUNT(*) FROM (SELECT LOWER(patient_last) AS l FROM cases WHERE active = 1) d GROUP BY d.l ORDER BY d.l
+WITH n AS (SELECT patient_first AS f, COUNT(*) AS c FROM cases GROUP BY patient_first) SELECT f, c FROM n WHERE c > 1 ORDER BY f
+WITH RECURSIVE seq AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM seq WHERE n < 3) SELECT seq.n, MIN(c.patient_first) FROM seq, cases c GROUP BY seq.n ORDER BY seq.n
+SELECT case_id, ROW_NUMBER() OVER (ORDER BY patient_last, case_id) AS r FROM cases ORDER BY r
+SELECT case_id, RANK() OVER (PARTITION BY user_id ORDER BY patient_last) AS r, FIRST_VALUE(patient_first) OVER (PARTITION BY user_id ORDER BY patient_last, case_id) FROM cases ORDER BY case_id
+SELECT case_id, LAG(patient_first) OVER (ORDER BY case_id) FROM cases ORDER BY case_id
+SELECT user_id, MIN(patient_first), MAX(patient_last) FROM cases GROUP BY user_id ORDER BY user_id
+SELECT user_id, COUNT(DISTINCT patient_last) FROM cases GROUP BY user_id WITH ROLLUP
+SELECT patient_first, case_status, COUNT(*) FROM cases GROUP BY patient_first, case_status ORDER BY 1, 2
+SELECT case_id, COALESCE(patient_first, patient_last, 'x') FROM cases ORDER BY case_id
+SELECT case_id, IFNULL(NULLIF(patient_first, ''), 'none') FROM cases ORDER BY case_id
+SELECT case_id, IF(patient_dob < '1980-01-01', 'old', 'young') FROM cases ORDER BY case_id
+SELECT case_id, CAST(patient_dob AS CHAR), CAST(patient_first AS BINARY) FROM cases ORDER BY case_id
+SELECT case_id, DATE_FORMAT(patient_dob, '%d.%m.%Y') FROM cases ORDER BY case_id
+SELECT case_id, JSON_OBJECT('name', patient_first, 'dob', patient_dob) FROM cases ORDER BY case_id
+SELECT case_id, patient_first, case_create_ts FROM cases WHERE patient_first > 'B' ORDER BY case_id
+SELECT case_id, pay_amount, patient_last FROM cases WHERE patient_last > 'B' AND pay_amount >= 0 ORDER BY pay_amount, case_id
+SELECT SUM(pay_amount), patient_last FROM cases GROUP BY patient_last ORDER BY patient_last
+SELECT * FROM cases WHERE patient_last > 'M' ORDER BY case_id
+SELECT c.*, u.* FROM cases c, user_profile u WHERE u.user_id = c.user_id AND c.patient_first > 'M' ORDER BY c.case_id
+SELECT phi_encrypted, patient_first FROM cases WHERE patient_first > 'M' ORDER BY case_id
+SELECT cases.patient_first FROM cases WHERE cases.patient_last = 'nobody'
+SELECT COUNT(*) FROM cases WHERE patient_first <> patient_last
+SELECT COUNT(*) FROM cases WHERE NOT (patient_first = 'x')
+SELECT COUNT(*) FROM cases WHERE patient_first = 'x' OR case_status = 0
+SELECT COUNT(*) FROM cases WHERE patient_first IS NULL OR patient_first IN ('Ann', 'Bob')
+SELECT 'a' = patient_first, 1 + patient_last FROM cases WHERE user_id IS NOT NULL ORDER BY case_id LIMIT 2
+SELECT nosuch FROM cases WHERE patient_first = 'x'
+SELECT patient_first FROM cases WHERE nosuch = patient_last
+SELECT patient_first + 1 FROM cases WHERE patient_dob > 'no date' ORDER BY case_id
+SELECT case_id, CURDATE() > patient_dob AS past, NOW() FROM cases ORDER BY case_id

@@ -1,0 +1,102 @@
+package rewrite
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func computes(t *testing.T, sql string) *Statement {
+	t.Helper()
+	s, f := NewPlanner(appSchema(MySQL), 10).WithScratch().Plan(appState(), []byte(sql))
+	if f != nil {
+		t.Fatalf("%s: %v", sql, f)
+	}
+	return s
+}
+
+// What the backend is asked for: no more than the statement needs.
+func TestFetches(t *testing.T) {
+	for _, c := range []struct {
+		sql     string
+		fetches []string // what follows the select list
+	}{
+		{"SELECT case_id FROM cases WHERE user_id = 'u1' AND case_date = '2025-01-02' AND LOWER(TRIM(patient_first)) = LOWER(TRIM('ann')) AND active = 1 LIMIT 1",
+			[]string{"FROM `app`.`cases` WHERE (user_id = 'u1') AND (case_date = '2025-01-02') AND (active = 1) LIMIT"}},
+		{"SELECT case_id FROM cases c WHERE c.user_id = 'u1' OR c.patient_first = 'x'", []string{"FROM `app`.`cases` AS `c` LIMIT"}},
+		{"SELECT case_id FROM cases WHERE case_date BETWEEN '2025-01-01' AND '2025-02-01' AND patient_first = 'x'", []string{"FROM `app`.`cases` LIMIT"}},
+		{"SELECT c.case_id, s.last_name FROM cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE c.user_id = 'u1' AND c.patient_last > 'a'", []string{
+			"FROM cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE (c.user_id = 'u1') LIMIT",
+			"FROM cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE (c.user_id = 'u1') LIMIT"}},
+		{"SELECT c.case_id FROM cases c LEFT JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE c.user_id = 'u1' AND s.last_name IS NULL ORDER BY c.patient_last", []string{
+			"FROM cases c LEFT JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE (c.user_id = 'u1') LIMIT",
+			"FROM cases c LEFT JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE (c.user_id = 'u1') AND `s`.`surgeon_id` IS NOT NULL LIMIT"}},
+		{"SELECT a.case_id FROM cases a JOIN cases b ON a.patient_last = b.patient_last WHERE a.user_id = 'u1' AND b.active = 1", []string{
+			"FROM `app`.`cases` AS `a` WHERE (a.user_id = 'u1') LIMIT", "FROM `app`.`cases` AS `b` WHERE (b.active = 1) LIMIT"}},
+		{"SELECT case_id FROM cases c WHERE patient_first = 'x' AND EXISTS (SELECT 1 FROM surgeon_list s WHERE s.surgeon_id = c.surgeon_id AND s.surgeon_npi = 7)", []string{
+			"FROM `app`.`cases` AS `c` LIMIT", "FROM `app`.`surgeon_list` AS `s` WHERE (s.surgeon_npi = 7) LIMIT"}},
+		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND case_id = (SELECT MAX(case_id) FROM cases)", []string{"FROM `app`.`cases` LIMIT", "FROM `app`.`cases` LIMIT"}},
+		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND phi_encrypted = 0 AND RAND() < 2", nil},
+	} {
+		if c.fetches == nil {
+			if _, f := NewPlanner(appSchema(MySQL), 10).WithScratch().Plan(appState(), []byte(c.sql)); f == nil {
+				t.Errorf("%s is not refused", c.sql)
+			}
+			continue
+		}
+		s := computes(t, c.sql)
+		var got []string
+		for i := range s.Compute.Fetches {
+			b, err := s.FetchText(nil, i, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(b)
+			text = text[strings.Index(text, " FROM ")+1:]
+			got = append(got, strings.TrimSuffix(text, " 18446744073709551615"))
+		}
+		if strings.Join(got, "\n") != strings.Join(c.fetches, "\n") {
+			t.Errorf("%s:\ngot  %q\nwant %q", c.sql, got, c.fetches)
+		}
+	}
+}
+
+// No plaintext that is compared with a protected column is in what the backend is asked.
+func TestFetchesHoldNoPlaintext(t *testing.T) {
+	for _, where := range []string{
+		"patient_first = 'SECRET'", "'SECRET' = patient_first", "active = 1 AND patient_first LIKE 'SECRET%'", "CONCAT(case_id, patient_last) = 'SECRET'",
+		"(patient_first, active) = ('SECRET', 1)", "patient_first IN ('SECRET')", "COALESCE(patient_first, 'SECRET') <> ''",
+		"EXISTS (SELECT 1 FROM cases d WHERE d.patient_first = 'SECRET')", "active = 1 AND (patient_dob = 'SECRET' OR active = 1)",
+		"patient_first BETWEEN 'SECRET' AND 'SECRET'", "IF(active = 1, patient_first, '') = 'SECRET'", "case_id = (SELECT case_id FROM cases d WHERE d.patient_last = 'SECRET')",
+	} {
+		s := computes(t, "SELECT case_id FROM cases WHERE user_id = 'u1' AND "+where)
+		for i := range s.Compute.Fetches {
+			if text, err := s.FetchText(nil, i, nil); err != nil || strings.Contains(string(text), "SECRET") {
+				t.Errorf("%s: %s %v", where, text, err)
+			}
+		}
+	}
+}
+
+func TestComputeText(t *testing.T) {
+	s := computes(t, "SELECT app.cases.patient_first, c.* FROM cases, app.cases AS c WHERE app.cases.patient_first = c.patient_last")
+	got := string(s.ComputeText(nil))
+	a, b := s.Compute.Fetches[0].Work, s.Compute.Fetches[1].Work
+	want := "SELECT cases.patient_first, c.* FROM `" + a + "` AS `cases` , `" + b + "`  AS c WHERE cases.patient_first = c.patient_last"
+	if got != want || a == b {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestFetchTextWithParameters(t *testing.T) {
+	state := appState()
+	state.Prepared = true
+	s, f := NewPlanner(appSchema(MySQL), 10).WithScratch().Plan(state, []byte("SELECT COALESCE(patient_first, ?) FROM cases WHERE user_id = ? AND patient_last = ? AND active=? "))
+	if f != nil {
+		t.Fatal(f)
+	}
+	text, err := s.FetchText(nil, 0, func(dst []byte, n int) ([]byte, error) { return fmt.Appendf(dst, "<%d>", n), nil })
+	if err != nil || !strings.Contains(string(text), "WHERE (user_id =  <1> ) AND (active= <3> )") {
+		t.Errorf("%s %v", text, err)
+	}
+}
