@@ -157,7 +157,7 @@ func madeSince(k store.OwnerKey, t time.Time) bool {
 
 // chooseOne is the user named with --user, unless he has a key and needs no other.
 func (o *operator) chooseOne(ctx context.Context, g generation) ([]subject, error) {
-	u, err := o.users.Get(ctx, g.user)
+	u, err := o.user(ctx, g.user)
 	switch {
 	case err != nil:
 		return nil, err
@@ -170,6 +170,16 @@ func (o *operator) chooseOne(ctx context.Context, g generation) ([]subject, erro
 		return nil, nil
 	}
 	return []subject{subjectOf(*u)}, nil
+}
+
+// user looks a user up, nil when there is none. Where the application has no table of users, everybody is one.
+func (o *operator) user(ctx context.Context, id string) (*store.User, error) {
+	u, err := o.users.Get(ctx, id)
+	if !errors.Is(err, store.ErrNoUserTable) {
+		return u, err
+	}
+	versions, err := o.store.Versions(ctx, id)
+	return &store.User{ID: id, Active: true, HasKey: len(versions) > 0}, err
 }
 
 func (o *operator) printDryRun(subjects []subject, what string) {
@@ -186,8 +196,18 @@ func (o *operator) printCoverage(ctx context.Context, title string) error {
 	if err != nil {
 		return err
 	}
-	o.printf("%s\n  Total active users: %d\n  Users with keys: %d\n  Users without keys: %d\n  Coverage: %.1f%%\n", title, c.Total, c.With, c.Without, c.Percentage)
+	o.printf("%s\n", title)
+	c.print(o)
 	return nil
+}
+
+// print writes the numbers, or that they are not known.
+func (c *coverage) print(o *operator) {
+	if c == nil {
+		o.printf("  Coverage: not known: %v\n", store.ErrNoUserTable)
+		return
+	}
+	o.printf("  Total active users: %d\n  Users with keys: %d\n  Users without keys: %d\n  Coverage: %.1f%%\n", c.Total, c.With, c.Without, c.Percentage)
 }
 
 // coverage is how many of the active users have an active key.
@@ -198,11 +218,15 @@ type coverage struct {
 	Percentage float64 `json:"coverage_percentage"`
 }
 
-func (o *operator) coverage(ctx context.Context) (c coverage, err error) {
-	c.Total, c.With, err = o.users.Coverage(ctx)
-	c.Without = c.Total - c.With
-	if c.Total > 0 {
-		c.Percentage = float64(c.With) * 100 / float64(c.Total)
+// coverage counts; nil when the application has no table of users.
+func (o *operator) coverage(ctx context.Context) (*coverage, error) {
+	total, with, err := o.users.Coverage(ctx)
+	if errors.Is(err, store.ErrNoUserTable) {
+		return nil, nil
+	}
+	c := &coverage{Total: total, With: with, Without: total - with}
+	if total > 0 {
+		c.Percentage = float64(with) * 100 / float64(total)
 	}
 	return c, err
 }

@@ -44,9 +44,9 @@ type statusQuery struct {
 
 // fleetStatus is the state of everybody's keys.
 type fleetStatus struct {
-	coverage
-	Owners map[string]int `json:"owners"`           // state -> owners
-	Values *valueCounts   `json:"values,omitempty"` // nil when not counted
+	*coverage                // nil when the application has no table of users
+	Owners    map[string]int `json:"owners"`           // state -> owners
+	Values    *valueCounts   `json:"values,omitempty"` // nil when not counted
 }
 
 // valueCounts tells what stored values are sealed under.
@@ -132,8 +132,9 @@ func keyID(text string) (id envelope.KeyID) {
 }
 
 func (o *operator) printFleet(s fleetStatus) {
-	o.printf("Current Status:\n  Total active users: %d\n  Users with keys: %d\n  Users without keys: %d\n  Coverage: %.1f%%\n\nOwners by the state of their key:\n",
-		s.Total, s.With, s.Without, s.Percentage)
+	o.printf("Current Status:\n")
+	s.coverage.print(o)
+	o.printf("\nOwners by the state of their key:\n")
 	for _, state := range []string{store.StateActive, store.StateInactive, store.StateOrphaned, store.StateDestroyed} {
 		o.printf("  %s: %d\n", state, s.Owners[state])
 	}
@@ -173,7 +174,7 @@ func (o *operator) userStatus(ctx context.Context, q statusQuery) error {
 	if err != nil {
 		return err
 	}
-	u, err := o.users.Get(ctx, q.user)
+	u, err := o.user(ctx, q.user)
 	if err != nil {
 		return err
 	}

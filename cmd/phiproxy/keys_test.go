@@ -98,6 +98,35 @@ func TestKeysLife(t *testing.T) {
 	}
 }
 
+// An application without a table of users can still have its keys looked after.
+func TestKeysWithoutUsers(t *testing.T) {
+	configFile := prepared(t)
+	text, err := os.ReadFile(configFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(configFile, bytes.Replace(text, []byte("keys: {"), []byte("keys: {users: {table: nobody}, "), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"keys", "generate", "--yes"}, exitFailed, "the table of users is not as keys.users says"},
+		{[]string{"keys", "generate", "--yes", "--user", "U1"}, exitOK, "Successful: 1\n"},
+		{[]string{"keys", "generate", "--yes", "--user", "U1"}, exitOK, "User U1 has a key"},
+		{[]string{"keys", "status"}, exitOK, "Coverage: not known"},
+		{[]string{"keys", "status", "--json"}, exitOK, "{\n  \"owners\": {\n    \"active\": 1\n"},
+		{[]string{"keys", "status", "--user", "U1"}, exitOK, "usable, current"},
+		{[]string{"doctor"}, exitOK, "warn  key coverage   cannot be told"},
+	} {
+		if code, output := answer("", append(step.args, "--config", configFile)...); code != step.code || !strings.Contains(output, step.want) {
+			t.Errorf("%q: exit %d\n%s", step.args, code, output)
+		}
+	}
+}
+
 // A command line that makes no sense is told before anything is opened.
 func TestKeysRefuse(t *testing.T) {
 	for _, args := range [][]string{
