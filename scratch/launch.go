@@ -20,6 +20,7 @@ type server struct {
 	flavor  rewrite.Flavor
 	version string
 	twins   map[string]standingTwin
+	zones   zones
 	known   map[string]bool // variables that the server has, of those that settings may hold
 	pid     int             // 0 when it is not a child
 	done    <-chan struct{} // closed when it has ended; nil when that cannot be known

@@ -115,7 +115,7 @@ func (s *Session) create(name, definition string) error {
 		return nil
 	}
 	if ok || len(s.slot.tables) >= keptTables {
-		if err := s.slot.discard(name, ok); err != nil {
+		if err := s.discard(name); err != nil {
 			return err
 		}
 	}
@@ -129,13 +129,18 @@ func (s *Session) create(name, definition string) error {
 // keptTables is how many empty work tables a slot keeps.
 const keptTables = 256
 
-// discard drops the table of that name, or when there is none, some table that is not in use.
-func (sl *slot) discard(name string, exists bool) error {
-	if !exists {
+// discard drops the table of that name or, when the slot has none, one that this session does not use.
+func (s *Session) discard(name string) error {
+	sl := s.slot
+	if _, exists := sl.tables[name]; !exists {
 		for other := range sl.tables { // any: maps are walked at random
-			name = other
-			break
+			if name = other; !s.used[other] {
+				break
+			}
 		}
+	}
+	if s.used[name] {
+		return nil // this session uses them all
 	}
 	if _, err := sl.conn.exec("DROP TABLE IF EXISTS " + quoteName(name)); err != nil {
 		return fail(Lost, err)

@@ -145,8 +145,10 @@ func source(rows ...[]string) RowSource {
 }
 
 // ask runs a statement and joins its rows: values by "|", rows by newlines.
-func ask(s *Session, sql string) (string, error) {
-	rows, err := s.Query(context.Background(), []byte(sql))
+func ask(s *Session, sql string) (string, error) { return askWithin(context.Background(), s, sql) }
+
+func askWithin(ctx context.Context, s *Session, sql string) (string, error) {
+	rows, err := s.Query(ctx, []byte(sql))
 	if err != nil {
 		return "", err
 	}

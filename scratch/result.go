@@ -17,11 +17,10 @@ type Rows struct {
 	// server's own, not the client's.
 	OK packet.OK
 
-	session *Session
-	conn    *conn
-	end     func(error) error // of the guard
-	done    bool
-	err     error
+	conn *conn
+	end  func(error) error // of the guard
+	done bool
+	err  error
 }
 
 // Next gives the next row as the server sent it, valid until the next call, and io.EOF after the last one.

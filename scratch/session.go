@@ -44,6 +44,10 @@ func (e *Engine) Session(ctx context.Context, settings Settings) (*Session, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := sl.server.zone(ctx, settings.zone); err != nil {
+		e.pool.warm <- sl
+		return nil, err
+	}
 	e.metrics.sessions.Inc()
 	e.metrics.phase("wait", began)
 	return &Session{
@@ -193,7 +197,7 @@ func (s *Session) run(ctx context.Context, send func(*conn) error) (*Rows, error
 		return nil, s.note(fail(Protocol, errors.New("the last answer was not read to its end")))
 	}
 	began := time.Now()
-	r := &Rows{session: s, conn: s.slot.conn, end: s.guard(ctx)}
+	r := &Rows{conn: s.slot.conn, end: s.guard(ctx)}
 	s.apply()
 	err := send(r.conn)
 	if err == nil {

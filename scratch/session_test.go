@@ -341,3 +341,42 @@ func TestPrepared(t *testing.T) {
 		}
 	})
 }
+
+// Named time zones are there when a client has one, and give what the zone's rules say.
+func TestTimeZones(t *testing.T) {
+	everywhere(t, func(t *testing.T, f rewrite.Flavor) {
+		for range 2 {
+			s := session(t, common(t, f), map[string]string{"time_zone": "Europe/Berlin", "timestamp": "1729989000"})
+			table := WorkTable{Name: "zones", Columns: []WorkColumn{{Name: "a", Type: "timestamp NULL"}}}
+			rows := source([]string{"2024-10-27 00:30:00"}, []string{"2024-10-27 01:30:00"}, []string{"1970-01-01 12:00:00"}, []string{"2037-07-01 12:00:00"})
+			if err := s.Load(t.Context(), table, rows); err != nil {
+				t.Fatal(err)
+			}
+			mustAsk(t, s, "SELECT a, UNIX_TIMESTAMP(a) FROM zones", "2024-10-27 02:30:00|1729989000\n2024-10-27 02:30:00|1729992600\n1970-01-01 13:00:00|43200\n2037-07-01 14:00:00|2130062400")
+			if err := s.Zone(t.Context(), "America/New_York"); err != nil {
+				t.Fatal(err)
+			}
+			mustAsk(t, s, "SELECT NOW(), CONVERT_TZ('2024-07-01 12:00:00','+00:00','America/New_York')", "2024-10-27 02:30:00|2024-07-01 08:00:00")
+			s.Release()
+		}
+	})
+}
+
+// A slot keeps a bounded number of tables, and a name may come to mean other columns.
+func TestManyTables(t *testing.T) {
+	e := open(t, one(programOptions(rewrite.MariaDB)))
+	for i := range keptTables + 20 {
+		s := session(t, e, nil)
+		for _, name := range []string{fmt.Sprint("t", i), "same"} {
+			table := WorkTable{Name: name, Columns: []WorkColumn{{Name: fmt.Sprint("c", i), Type: "int"}}}
+			if err := s.Load(t.Context(), table, source([]string{"1"})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustAsk(t, s, fmt.Sprintf("SELECT COUNT(*) FROM t%d JOIN same USING (c%d)", i, i), "1")
+		if n := len(s.slot.tables); n > keptTables {
+			t.Fatalf("%d tables are kept", n)
+		}
+		s.Release()
+	}
+}

@@ -37,6 +37,7 @@ var variables = [...]variable{
 // Settings are the session variables of a client. The zero value holds none.
 type Settings struct {
 	values [len(variables)]*string
+	zone   string // time_zone
 }
 
 // NewSettings makes settings of names and values as SELECT @@name gives them, nil for NULL. Names that are not among
@@ -50,6 +51,9 @@ func NewSettings(values map[string]*string) (Settings, error) {
 		}
 		literal := "NULL"
 		if value != nil {
+			if variables[i].name == "time_zone" {
+				s.zone = *value
+			}
 			var err error
 			if literal, err = variables[i].literal(*value); err != nil {
 				return s, err
