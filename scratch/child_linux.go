@@ -3,6 +3,7 @@ package scratch
 import (
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"strconv"
@@ -46,7 +47,7 @@ func (c *child) run(started chan<- error) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
 	err := c.cmd.Start()
 	if err == nil {
-		if err = noCore(c.cmd.Process.Pid); err != nil {
+		if err = restrain(c.cmd.Process.Pid); err != nil {
 			_ = c.cmd.Process.Kill()
 		}
 	}
@@ -57,9 +58,13 @@ func (c *child) run(started chan<- error) {
 	close(c.done)
 }
 
-// noCore keeps a crash from writing the memory of the program to a file.
-func noCore(pid int) error {
-	return unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
+// restrain keeps a crash from writing the memory of the program to a file, and has the kernel end the program, not the
+// proxy, when memory runs out.
+func restrain(pid int) error {
+	if err := unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
+		return err
+	}
+	return os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte("1000"), 0)
 }
 
 // kill ends the program at once and waits until it is gone. There is nothing in it to be saved.

@@ -235,14 +235,14 @@ func (e *Engine) start(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.twins = make(map[string]standingTwin)
-	if err = s.learn(ctx); err == nil {
-		_, t := e.current()
-		err = t.create(ctx, s)
-	}
-	if err != nil {
+	if err := s.learn(ctx); err != nil {
 		s.stop()
 		return nil, err
+	}
+	s.twins = make(map[string]standingTwin)
+	_, t := e.current()
+	if err := t.create(ctx, s); err != nil { // what needs one of these is refused, the rest goes on
+		e.log.Error("some protected tables have no twin", zap.Error(err))
 	}
 	return s, nil
 }

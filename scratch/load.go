@@ -127,7 +127,7 @@ func (s *Session) create(name, definition string) error {
 }
 
 // keptTables is how many empty work tables a slot keeps.
-const keptTables = 256
+const keptTables = 64
 
 // discard drops the table of that name or, when the slot has none, one that this session does not use.
 func (s *Session) discard(name string) error {

@@ -257,6 +257,9 @@ func TestClosed(t *testing.T) {
 		if err != nil || !bytes.Contains(limits, []byte("Max core file size        0                    0 ")) {
 			t.Errorf("a core could be written: %v", err)
 		}
+		if score, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid)); err != nil || string(score) != "1000\n" {
+			t.Errorf("got OOM score %q, %v", score, err)
+		}
 		if _, err := os.Stat(filepath.Join(e.Directory(), "init.sql")); !errors.Is(err, fs.ErrNotExist) {
 			t.Error("the password is in a file")
 		}

@@ -37,16 +37,18 @@ type twinColumn struct {
 // Sync brings the twins into step with the schema's protected tables. It must be called after every change of the schema;
 // without one it costs nothing. While the server does not run it only checks the definitions. show gives the full
 // definition of a table; nil makes twins of what the schema itself knows, which has no CHECK, no generated column and no
-// default that is an expression. A table that cannot have a twin is an error, and the twins stay as they were.
+// default that is an expression. The error names the tables that cannot have a twin; the others have theirs all the same.
 func (e *Engine) Sync(ctx context.Context, schema *rewrite.Schema, show ShowCreate) error {
 	t := &twins{tables: make(map[string]*twin), schema: schema}
+	var problems []error
 	for key, table := range schema.Tables {
 		if !table.Protected {
 			continue
 		}
 		made, err := newTwin(ctx, table, show)
 		if err != nil {
-			return err
+			problems = append(problems, err)
+			continue
 		}
 		t.tables[key] = made
 	}
@@ -54,16 +56,14 @@ func (e *Engine) Sync(ctx context.Context, schema *rewrite.Schema, show ShowCrea
 	defer e.syncing.Unlock()
 	s, before := e.current()
 	if s != nil {
-		if err := t.create(ctx, s); err != nil {
-			return err
-		}
+		problems = append(problems, t.create(ctx, s))
 	}
 	e.set(func(st *state) {
 		if e.twins = t; !slices.Equal(before.schemas(), t.schemas()) {
 			st.born++ // every slot is made anew, with grants for the new databases
 		}
 	})
-	return nil
+	return errors.Join(problems...)
 }
 
 func (e *Engine) current() (*server, *twins) {
@@ -104,7 +104,11 @@ func plainTwin(t *rewrite.Table) *twin {
 		} else {
 			definition += " NOT NULL"
 		}
-		if c.Default != nil {
+		switch {
+		case c.Default == nil:
+		case strings.HasPrefix(c.Type, "bit"): // information_schema has it as a literal
+			definition += " DEFAULT " + *c.Default
+		default:
 			definition += " DEFAULT " + quote(*c.Default)
 		}
 		if i == t.AutoInc {
@@ -232,21 +236,19 @@ func (t *twins) create(ctx context.Context, s *server) error {
 	if t == nil {
 		return nil
 	}
+	var problems []error
 	for key, w := range t.tables {
 		if err := w.create(ctx, s, key); err != nil {
-			return fmt.Errorf("scratch: no twin of %s.%s: %w", w.schema, w.table, err)
+			problems = append(problems, fmt.Errorf("scratch: no twin of %s.%s: %w", w.schema, w.table, err))
 		}
 	}
 	for key, have := range s.twins {
-		if t.tables[key] != nil {
-			continue
+		if t.tables[key] == nil {
+			problems = append(problems, s.control(ctx, "DROP TABLE IF EXISTS "+have.w.name()))
+			delete(s.twins, key)
 		}
-		if err := s.control(ctx, "DROP TABLE IF EXISTS "+have.w.name()); err != nil {
-			return err
-		}
-		delete(s.twins, key)
 	}
-	return nil
+	return errors.Join(problems...)
 }
 
 // standingTwin is a twin that a server has.

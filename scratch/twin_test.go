@@ -278,9 +278,11 @@ func TestSync(t *testing.T) {
 		broken := casesTable()
 		broken.Columns[2].Protected.Definition = "nonsense"
 		schema := &rewrite.Schema{Flavor: f}
-		schema.Tables = map[string]*rewrite.Table{"x": broken}
-		if err := e.Sync(t.Context(), schema, nil); err == nil {
-			t.Error("a twin of nonsense is made")
+		broken.Name = "broken"
+		schema.Tables = map[string]*rewrite.Table{"x": broken, "y": casesTable()}
+		if err := e.Sync(t.Context(), schema, nil); err == nil || !strings.Contains(err.Error(), "broken") {
+			t.Errorf("a twin of nonsense is made: %v", err)
 		}
+		mustAsk(t, s, "SELECT COUNT(*) FROM surgi_case.cases", "0")
 	})
 }
