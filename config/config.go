@@ -30,6 +30,7 @@ type Config struct {
 type Listen struct {
 	Address        string    `yaml:"address" default:"127.0.0.1:3307" doc:"host:port that MySQL clients connect to."`
 	TLS            ListenTLS `yaml:"tls" doc:"TLS towards clients. Without cert and self_signed the proxy offers none."`
+	Compression    string    `yaml:"compression" default:"all" enum:"all|zlib|zstd|none" doc:"Compression that clients may ask for, whatever the backend does. It costs processor time and memory on both sides."`
 	AllowPlaintext bool      `yaml:"allow_plaintext" doc:"Permits clients without TLS on an address other than loopback. Protected values then cross the network readable."`
 }
 
@@ -49,8 +50,17 @@ func (t ListenTLS) Enabled() bool { return t.SelfSigned || t.Cert != "" }
 type Backend struct {
 	Address        string     `yaml:"address" need:"true" doc:"host:port of the database server. Each client connection gets a connection of its own there, logged in as the client's own user."`
 	TLS            BackendTLS `yaml:"tls" doc:"TLS towards the database server."`
+	Compression    string     `yaml:"compression" default:"none" enum:"none|zlib|zstd" doc:"Compression to ask the server for, whatever clients do. A server that does not offer it is spoken to without. Sealed values do not compress."`
 	ConnectTimeout Duration   `yaml:"connect_timeout" default:"10s" doc:"Longest wait for the TCP connection and the server's greeting."`
 }
+
+// Compression of a leg.
+const (
+	CompressAll  = "all" // what the other side chooses
+	CompressZlib = "zlib"
+	CompressZstd = "zstd"
+	CompressNone = "none"
+)
 
 // Modes of TLS towards the backend.
 const (

@@ -6,10 +6,11 @@ import "github.com/go-mysql-org/go-mysql/mysql"
 type reach uint8
 
 const (
-	masked  reach = iota // on neither: it changes the form of packets in ways that the proxy does not read
-	shared               // on both or on neither, as the client asks and the server offers
-	fronted              // on the client leg as the server offers it; the proxy answers for it
-	wanted               // shared, and asked of the server for the proxy's own sake whatever the client says
+	masked   reach = iota // on neither: it changes the form of packets in ways that the proxy does not read
+	shared                // on both or on neither, as the client asks and the server offers
+	fronted               // on the client leg as the server offers it; the proxy answers for it
+	separate              // on each leg by itself, as configured
+	wanted                // shared, and asked of the server for the proxy's own sake whatever the client says
 )
 
 // capabilities is the one place that says what becomes of each capability. What it does not name is masked: LOCAL_FILES,
@@ -42,6 +43,8 @@ var capabilities = [...]struct {
 	{mysql.CLIENT_DEPRECATE_EOF, shared},
 	{mysql.CLIENT_QUERY_ATTRIBUTES, shared},
 	{mysql.CLIENT_MULTI_STATEMENTS, fronted}, // see batch.go
+	{mysql.CLIENT_COMPRESS, separate},
+	{mysql.CLIENT_ZSTD_COMPRESSION_ALGORITHM, separate},
 }
 
 // reaching returns the capabilities that reach as far as one of those given.
@@ -59,17 +62,22 @@ func reaching(far ...reach) (bits uint32) {
 // legs is what a proxy offers and asks for, computed once.
 type legs struct {
 	offered  uint32 // to clients, of what the server offers
+	own      uint32 // to clients, whatever it offers
 	asked    uint32 // of the server, of what the client agreed to
 	demanded uint32 // of the server besides, when it offers it
 }
 
-func newLegs() legs {
-	return legs{offered: reaching(shared, fronted, wanted), asked: reaching(shared, wanted), demanded: reaching(wanted)}
+func newLegs(client, backend Compression) legs {
+	separate := reaching(separate)
+	return legs{
+		offered: reaching(shared, fronted, wanted), own: separate & uint32(client),
+		asked: reaching(shared, wanted), demanded: reaching(wanted) | separate&uint32(backend),
+	}
 }
 
 // offer is what the greeting offers to the client.
 func (l legs) offer(server uint32, tls bool) uint32 {
-	caps := server & l.offered
+	caps := server&l.offered | l.own
 	if tls {
 		caps |= mysql.CLIENT_SSL
 	}

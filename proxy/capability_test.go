@@ -73,16 +73,16 @@ func checkCombination(t *testing.T, p *proxied, b *backend, asked chan []byte, s
 	}
 }
 
-// Only TLS is agreed on a leg without being offered by the other.
+// Only TLS and compression are agreed on a leg without being offered by the other.
 func TestLegs(t *testing.T) {
-	l := newLegs()
-	if got := l.offer(0, true); got != mysql.CLIENT_SSL {
+	l := newLegs(Zlib, Zlib|Zstd)
+	if got := l.offer(0, true); got != mysql.CLIENT_SSL|mysql.CLIENT_COMPRESS {
 		t.Errorf("offered %#x", got)
 	}
-	if got := l.agree(^uint32(0), l.offer(mysql.CLIENT_PROTOCOL_41, true)); got != mysql.CLIENT_PROTOCOL_41|mysql.CLIENT_LONG_PASSWORD {
+	if got := l.agree(^uint32(0), l.offer(mysql.CLIENT_PROTOCOL_41, true)); got != mysql.CLIENT_PROTOCOL_41|mysql.CLIENT_LONG_PASSWORD|mysql.CLIENT_COMPRESS {
 		t.Errorf("agreed %#x", got)
 	}
-	if got := l.ask(0, ^uint32(0)); got != mysql.CLIENT_SESSION_TRACK {
+	if got := l.ask(0, ^uint32(0)); got != mysql.CLIENT_SESSION_TRACK|mysql.CLIENT_COMPRESS|mysql.CLIENT_ZSTD_COMPRESSION_ALGORITHM {
 		t.Errorf("asked for %#x", got)
 	}
 }

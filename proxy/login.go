@@ -30,6 +30,9 @@ func (s *session) login() error {
 		return err
 	}
 	s.forgetSecrets()
+	if err := s.startCompression(); err != nil {
+		return err
+	}
 	return s.lift()
 }
 
@@ -100,6 +103,7 @@ func (s *session) readResponse(ctx context.Context) (*packet.HandshakeResponse, 
 	if s.has(mysql.CLIENT_MULTI_STATEMENTS) {
 		s.multi = multiOn
 	}
+	s.zstdLevel = response.ZstdLevel
 	s.user = string(response.User)
 	s.identify(response.Attributes)
 	s.uses(string(response.Database))
@@ -140,7 +144,7 @@ func (s *session) acceptable(r *packet.HandshakeResponse) error {
 
 // sendResponse logs in at the backend with the client's own login, over TLS when configured.
 func (s *session) sendResponse(ctx context.Context, r *packet.HandshakeResponse) error {
-	r.Capabilities, r.MariaDB = s.backCaps, 0
+	r.Capabilities, r.MariaDB, r.ZstdLevel = s.backCaps, 0, defaultZstdLevel
 	if s.srv.cfg.BackendTLS != nil {
 		if err := s.startBackendTLS(ctx, &r.SSLRequest); err != nil {
 			return err

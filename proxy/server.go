@@ -36,6 +36,9 @@ type Config struct {
 	// RequireTLS refuses clients that do not switch to TLS, those on a local socket excepted.
 	RequireTLS bool
 
+	// ClientCompression is what clients may choose from, BackendCompression what is asked of the server.
+	ClientCompression, BackendCompression Compression
+
 	// Planner returns the planner of the current schema; it is asked once per statement.
 	Planner func() *rewrite.Planner
 	// SchemaChanged, when set, is called after a statement that may have changed tables, views or routines.
@@ -129,7 +132,7 @@ func New(cfg Config) (*Server, error) {
 		cfg:       cfg,
 		key:       sync.OnceValues(newPasswordKey),
 		hangups:   watcher,
-		legs:      newLegs(),
+		legs:      newLegs(cfg.ClientCompression, cfg.BackendCompression),
 		rows:      newRowMemory(cfg.Limits.RememberedRows),
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[*session]struct{}),

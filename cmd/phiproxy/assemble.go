@@ -127,6 +127,8 @@ func (a *assembly) makeProxy(context.Context) error {
 		BackendTLS:           onBackend,
 		ClientTLS:            onClient,
 		RequireTLS:           a.cfg.Listen.TLS.Require,
+		ClientCompression:    compression(a.cfg.Listen.Compression),
+		BackendCompression:   compression(a.cfg.Backend.Compression),
 		Planner:              a.planner.Load,
 		SchemaChanged:        a.schemaChanged,
 		Keys:                 a.ring,
@@ -143,6 +145,18 @@ func (a *assembly) makeProxy(context.Context) error {
 func (a *assembly) dial(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{Timeout: a.cfg.Backend.ConnectTimeout.Std()}
 	return d.DialContext(ctx, "tcp", a.cfg.Backend.Address)
+}
+
+func compression(setting string) proxy.Compression {
+	switch setting {
+	case config.CompressAll:
+		return proxy.Zlib | proxy.Zstd
+	case config.CompressZlib:
+		return proxy.Zlib
+	case config.CompressZstd:
+		return proxy.Zstd
+	}
+	return 0
 }
 
 func proxyLimits(l config.Limits) proxy.Limits {

@@ -52,6 +52,7 @@ type Conn struct {
 	name string // who is at the other end, for errors
 	nc   net.Conn
 	raw  syscall.RawConn // set for plain sockets: lets an idle connection wait without holding a buffer
+	tls  *tls.Conn       // nc, or what is below its compression; nil without TLS
 	peer *Conn           // the other leg, nil during the first steps of a login
 
 	in    []byte // read buffer; nil while idle
@@ -62,6 +63,8 @@ type Conn struct {
 
 	out      []byte // written, not flushed
 	outBlock *block
+
+	packed *Compressed // nc when it is compressed
 
 	seq   byte // sequence id of the next packet in either direction
 	limit int  // longest payload that ReadPacket returns
@@ -81,6 +84,7 @@ type Conn struct {
 // New wraps nc. Name says who is at the other end; limit is the longest payload that ReadPacket accepts.
 func New(nc net.Conn, name string, limit int) *Conn {
 	c := &Conn{name: name, nc: nc, limit: limit}
+	c.tls, _ = nc.(*tls.Conn)
 	c.raw = rawConn(nc)
 	c.ready.fn = c.readReady
 	c.writable.fn = c.writable.write
@@ -97,7 +101,12 @@ func (c *Conn) SetLimit(n int) { c.limit = n }
 func (c *Conn) SetSecret(on bool) { c.secret = on }
 
 // ResetSequence starts a new command: the next packet carries sequence id 0.
-func (c *Conn) ResetSequence() { c.seq = 0 }
+func (c *Conn) ResetSequence() {
+	c.seq = 0
+	if c.packed != nil {
+		c.packed.ResetSequence()
+	}
+}
 
 // Sequence is the id of the next packet in either direction.
 func (c *Conn) Sequence() byte { return c.seq }
@@ -113,7 +122,7 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 
 // Secure tells whether a password may be sent in the clear, as MySQL sees it: over TLS or a local socket.
 func (c *Conn) Secure() bool {
-	if _, ok := c.nc.(*tls.Conn); ok {
+	if c.tls != nil {
 		return true
 	}
 	addr := c.nc.RemoteAddr()
@@ -122,11 +131,10 @@ func (c *Conn) Secure() bool {
 
 // TLS describes the connection's TLS; nil when it has none.
 func (c *Conn) TLS() *tls.ConnectionState {
-	secure, ok := c.nc.(*tls.Conn)
-	if !ok {
+	if c.tls == nil {
 		return nil
 	}
-	state := secure.ConnectionState()
+	state := c.tls.ConnectionState()
 	return &state
 }
 
@@ -149,17 +157,22 @@ func (c *Conn) StartTLS(ctx context.Context, wrap func(net.Conn, *tls.Config) *t
 	if err := c.Flush(); err != nil {
 		return err
 	}
+	secure := wrap(c.ahead(), cfg)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return c.failed("tls", err)
+	}
+	c.nc, c.tls, c.raw = secure, secure, nil
+	return nil
+}
+
+// ahead is the connection as if nothing had been read ahead.
+func (c *Conn) ahead() net.Conn {
 	nc := c.nc
 	if c.pos < c.end {
 		nc = &preread{Conn: c.nc, ahead: append([]byte(nil), c.in[c.pos:c.end]...)}
 	}
 	c.start, c.pos, c.end = 0, 0, 0
-	secure := wrap(nc, cfg)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return c.failed("tls", err)
-	}
-	c.nc, c.raw = secure, nil
-	return nil
+	return nc
 }
 
 // preread is a connection whose first bytes were read already.
