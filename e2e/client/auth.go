@@ -39,7 +39,7 @@ func (c *Conn) ChangeUser(o Options) error {
 	change := packet.ChangeUser{
 		User: []byte(o.User), AuthResponse: auth, Database: []byte(o.Database), Collation: defaultCollation, AuthPlugin: []byte(c.Greeting.AuthPlugin),
 	}
-	c.seq = 0
+	c.start()
 	if err := c.Write(change.Append(nil, c.Capabilities)); err != nil {
 		return err
 	}
@@ -58,7 +58,11 @@ func (c *Conn) finishLogin(o Options, nonce []byte) error {
 		}
 		switch b[0] {
 		case mysql.OK_HEADER:
-			return c.Login.Decode(b, c.Capabilities)
+			if err := c.Login.Decode(b, c.Capabilities); err != nil {
+				return err
+			}
+			c.startCompression()
+			return nil
 		case mysql.ERR_HEADER:
 			return serverError(b)
 		case mysql.EOF_HEADER:

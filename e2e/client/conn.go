@@ -16,6 +16,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"phiproxy/proxy/packet"
+	"phiproxy/proxy/wire"
 )
 
 // Options say where and how to log in.
@@ -47,6 +48,7 @@ type Conn struct {
 	Attributes   []packet.Param // sent with every statement when CLIENT_QUERY_ATTRIBUTES is agreed
 
 	net     net.Conn
+	packed  *wire.Compressed // net when it is compressed
 	in      *bufio.Reader
 	seq     byte
 	timeout time.Duration
@@ -138,7 +140,7 @@ func (c *Conn) response(o Options) packet.HandshakeResponse {
 	}
 	c.Capabilities = caps & (c.Greeting.Capabilities | mysql.CLIENT_LONG_PASSWORD | mysql.CLIENT_CONNECT_WITH_DB)
 	h := packet.HandshakeResponse{User: []byte(o.User), Database: []byte(o.Database)}
-	h.Capabilities, h.MaxPacketSize, h.Collation = c.Capabilities, maxPacketSize, o.Collation
+	h.Capabilities, h.MaxPacketSize, h.Collation, h.ZstdLevel = c.Capabilities, maxPacketSize, o.Collation, 3
 	if h.Collation == 0 {
 		h.Collation = defaultCollation
 	}
@@ -171,7 +173,11 @@ func (c *Conn) SetTimeout(d time.Duration) { c.timeout = d }
 
 // Secure reports whether the connection is encrypted.
 func (c *Conn) Secure() bool {
-	_, ok := c.net.(*tls.Conn)
+	nc := c.net
+	if c.packed != nil {
+		nc = c.packed.Conn
+	}
+	_, ok := nc.(*tls.Conn)
 	return ok
 }
 
@@ -195,10 +201,10 @@ func (c *Conn) Read() ([]byte, error) {
 		if _, err := io.ReadFull(c.in, head[:]); err != nil {
 			return nil, err
 		}
-		if head[3] != c.seq {
+		if head[3] != c.seq && c.packed == nil {
 			return nil, fmt.Errorf("sequence number %d, want %d", head[3], c.seq)
 		}
-		c.seq++
+		c.seq = head[3] + 1
 		size := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
 		part := make([]byte, size)
 		if _, err := io.ReadFull(c.in, part); err != nil {
@@ -235,9 +241,33 @@ func (c *Conn) WriteRaw(b []byte) error {
 	return err
 }
 
+// start begins a command: both kinds of sequence numbers start again.
+func (c *Conn) start() {
+	c.seq = 0
+	if c.packed != nil {
+		c.packed.ResetSequence()
+	}
+}
+
+// startCompression goes on as the login agreed. Nothing has been read ahead: the server waits.
+func (c *Conn) startCompression() {
+	const level = 3
+	switch {
+	case c.packed != nil: // COM_CHANGE_USER
+		return
+	case c.Capabilities&mysql.CLIENT_COMPRESS != 0:
+		c.packed = wire.Compress(c.net, wire.Zlib, level)
+	case c.Capabilities&mysql.CLIENT_ZSTD_COMPRESSION_ALGORITHM != 0:
+		c.packed = wire.Compress(c.net, wire.Zstd, level)
+	default:
+		return
+	}
+	c.net, c.in = c.packed, bufio.NewReader(c.packed)
+}
+
 // Command begins a command: the sequence numbers start again.
 func (c *Conn) Command(command byte, argument []byte) error {
-	c.seq = 0
+	c.start()
 	return c.Write(append([]byte{command}, argument...))
 }
 
@@ -308,7 +338,7 @@ func (c *Conn) Send(e packet.Execute) ([]Result, error) {
 
 // SendRaw sends an execution that is encoded already.
 func (c *Conn) SendRaw(execution []byte) ([]Result, error) {
-	c.seq = 0
+	c.start()
 	if err := c.Write(execution); err != nil {
 		return nil, err
 	}
@@ -325,6 +355,6 @@ func (c *Conn) CloseStatement(p *Prepared) error {
 // SendLongData sends a piece of a parameter; there is no answer.
 func (c *Conn) SendLongData(p *Prepared, param int, data []byte) error {
 	long := packet.SendLongData{StatementID: p.StatementID, Param: uint16(param), Data: data}
-	c.seq = 0
+	c.start()
 	return c.Write(long.Append(nil))
 }

@@ -12,7 +12,7 @@ import (
 // yet: Fetch gets them.
 func (c *Conn) OpenCursor(p *Prepared, params ...packet.Param) (Result, error) {
 	e := packet.Execute{StatementID: p.StatementID, Flags: mysql.CURSOR_TYPE_READ_ONLY, Iterations: 1, NewTypes: true, Params: params}
-	c.seq = 0
+	c.start()
 	if err := c.Write(e.Append(nil)); err != nil {
 		return Result{}, err
 	}

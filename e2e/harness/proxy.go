@@ -45,6 +45,9 @@ type Options struct {
 	Scratch    string // the section scratch; a server of the backend's family when ""
 	Extra      string // further YAML at the top level, e.g. limits
 	Admin      string // further YAML lines in the section admin, e.g. tokens
+	Listen     string // in the section listen
+	// BackendLines are further YAML lines in the section backend.
+	BackendLines string
 	Migrating  bool
 	Env        []string
 }
@@ -59,6 +62,7 @@ const (
 var configText = template.Must(template.New("config").Parse(`
 listen:
   address: {{.Addr}}
+{{.O.Listen}}
 {{- if .O.ListenTLS}}
   tls:
     cert: {{.O.Server.PKI.CertFile}}
@@ -67,6 +71,7 @@ listen:
 {{- end}}
 backend:
   address: {{.Backend}}
+{{.O.BackendLines}}
   tls:
     mode: {{.O.BackendTLS}}
 {{- if eq .O.BackendTLS "verify"}}
