@@ -237,6 +237,7 @@ func (a *assembly) checks() []admin.Check {
 		{Name: "database", Run: a.store.PingContext},
 		{Name: "key service", Run: a.ring.Check},
 		{Name: "schema", Run: a.checkSchema},
+		{Name: "scratch", Run: a.checkScratch},
 	}
 }
 

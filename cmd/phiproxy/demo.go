@@ -30,7 +30,7 @@ const (
 	demoUsers    = 3
 	demoCases    = 12 // of each user
 
-	demoTokenLife = 24 * time.Hour
+	demoTokenLife = 60 * 24 * time.Hour // it ends with the demonstration
 )
 
 func demoCommand() command {
@@ -138,6 +138,7 @@ admin:
   tokens:
     - {name: demo, sha256: %s, role: admin, expires: %s, user_id: %s}
 audit: {dir: %s, key_file: %s}
+scratch: embedded
 log: {level: warn, format: console}
 limits: {drain_timeout: 2s}
 `

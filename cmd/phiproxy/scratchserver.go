@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"go.uber.org/zap"
 
@@ -24,6 +25,14 @@ func (a *assembly) openScratch(ctx context.Context, s *rewrite.Schema) (err erro
 	}
 	a.scratch, err = scratch.Open(ctx, o)
 	return err
+}
+
+// checkScratch fails when the scratch server is wanted and cannot be had.
+func (a *assembly) checkScratch(context.Context) error {
+	if problem := a.scratch.Status().Problem; problem != "" && a.scratch.Available() {
+		return errors.New(problem)
+	}
+	return nil
 }
 
 // syncScratch tells the scratch engine about a schema.

@@ -14,7 +14,7 @@ import (
 	"phiproxy/embedded/surgicase"
 )
 
-// tour fills the tables through the proxy and shows one INSERT, one SELECT and one UPDATE from both sides.
+// tour fills the tables through the proxy and shows an INSERT, two SELECTs and an UPDATE from both sides.
 func (d *demo) tour(ctx context.Context) error {
 	app, err := d.connect(d.listen.mysql.Addr().String())
 	if err != nil {
@@ -32,7 +32,7 @@ func (d *demo) tour(ctx context.Context) error {
 	}
 	d.printf("%d made-up patients of %d users were written through the proxy.\n", len(data.Cases), len(data.Users))
 	t := tourist{demo: d, app: app, server: server, user: data.Users[0].ID}
-	for _, step := range []func(context.Context) error{t.insert, t.choose, t.update} {
+	for _, step := range []func(context.Context) error{t.insert, t.choose, t.update, t.search} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -65,7 +65,7 @@ func fill(ctx context.Context, app *sql.DB, data surgicase.Data) error {
 	return nil
 }
 
-// tourist walks through the three statements. All of them concern one row.
+// tourist walks through the statements.
 type tourist struct {
 	*demo
 	app, server *sql.DB // through the proxy; behind it
@@ -123,6 +123,19 @@ func (t tourist) update(ctx context.Context) error {
 	}
 	t.printf("\n")
 	return t.compare(ctx)
+}
+
+// search computes with sealed columns, which happens in the scratch server.
+func (t tourist) search(ctx context.Context) error {
+	statement := "SELECT patient_last, patient_first FROM cases WHERE LOWER(TRIM(patient_first)) = 'josé' OR patient_dob >= '2015-01-01'\n     ORDER BY patient_last"
+	t.printf("\n4. It looks for patients by name and age, of which the database holds sealed bytes only. The proxy opens the rows, and a\n   private server in memory compares and sorts them:\n\n   %s\n\n", statement)
+	seen, err := readRows(ctx, t.app, statement)
+	if err != nil {
+		return err
+	}
+	lines := [][]string{seen.names}
+	t.print(append(lines, seen.rows...))
+	return nil
 }
 
 // compare prints the tour's row from both sides.
