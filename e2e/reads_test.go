@@ -19,6 +19,7 @@ var (
 	reads    = flag.Int("reads", 600, "statements of TestRandomReads on each server")
 	readSeed = flag.Uint64("reads-seed", 1, "their seed")
 	readFrom = flag.Int("reads-from", 0, "number of the first one")
+	readComp = flag.Bool("reads-scratch", false, "statements that compute with protected values run in the scratch server")
 )
 
 // Random reads: whatever statement of readGenerator is not refused answers as the plaintext database does, in rows, names
@@ -26,7 +27,11 @@ var (
 // is of the right column and owner.
 func TestRandomReads(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
-		p := newEmptyPair(t, s, "reads")
+		o := harness.Options{Scratch: "off"}
+		if *readComp {
+			o.Scratch = ""
+		}
+		p := newEmptyPair(t, s, "reads", o)
 		for _, side := range []side{p.plain, p.sealed} {
 			exec(t, side.conn, append([]string{"SET NAMES utf8mb4", "SET timestamp=1763120000"}, readData()...)...)
 		}
@@ -127,14 +132,15 @@ func readData() []string {
 }
 
 // newEmptyPair makes the two databases, empty.
-func newEmptyPair(t *testing.T, s *servers.Server, name string) *pair {
+func newEmptyPair(t *testing.T, s *servers.Server, name string, o harness.Options) *pair {
 	t.Helper()
 	plain, sealed := name+"_plain", name+"_crypt" // of equal length, since names stand in packets
 	plainServer := plainServerOf(t, s)
 	if err := harness.CreateDatabase(plainServer, plain); err != nil {
 		t.Fatal(err)
 	}
-	proxy := startProxy(t, harness.Options{Server: s, Database: sealed})
+	o.Server, o.Database = s, sealed
+	proxy := startProxy(t, o)
 	return &pair{
 		kind: s.Kind, plainServer: plainServer, proxy: proxy, gaps: map[string]bool{},
 		plain: side{conn: direct(t, plainServer, plain), database: plain}, sealed: side{conn: app(t, proxy), database: sealed},
