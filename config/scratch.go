@@ -22,7 +22,7 @@ type Scratch struct {
 	Bytes      Size     `yaml:"bytes" default:"256MiB" min:"65536" doc:"Most bytes of values that one statement may load."`
 	TotalBytes Size     `yaml:"total_bytes" default:"1GiB" min:"65536" doc:"The same for all statements together."`
 	Time       Duration `yaml:"time" default:"1m" doc:"Longest time that one statement may take there."`
-	Wait       Duration `yaml:"wait" default:"10s" doc:"Longest wait for a free session, or for the server to start."`
+	Wait       Duration `yaml:"wait" default:"30s" doc:"Longest wait for a free session, or for the server to start."`
 }
 
 // complete lets a command or a DSN alone choose the mode.

@@ -66,7 +66,7 @@ type Limits struct {
 	Bytes      int64         // bytes of the values that one statement loads; 256 MiB
 	TotalBytes int64         // the same of all statements that run; 1 GiB
 	Time       time.Duration // from Session to Release; 60 s
-	Wait       time.Duration // for a free session, and for a server that is starting; 10 s
+	Wait       time.Duration // for a free session, and for a server that is starting; 30 s
 }
 
 func (l Limits) complete() Limits {
@@ -75,7 +75,7 @@ func (l Limits) complete() Limits {
 	set(&l.Bytes, 256<<20)
 	set(&l.TotalBytes, 1<<30)
 	set(&l.Time, time.Minute)
-	set(&l.Wait, 10*time.Second)
+	set(&l.Wait, 30*time.Second)
 	return l
 }
 
