@@ -165,7 +165,7 @@ func (b *batch) plan() error {
 	if err := s.ensureState(); err != nil {
 		return err
 	}
-	if err := s.readable(); err != nil {
+	if err := s.legible(b.sql); err != nil {
 		return err
 	}
 	b.state, b.env, b.plans, b.parts = s.state, s.env, s.planner, nil

@@ -141,7 +141,7 @@ func (s *session) planNow(sql []byte, prepared bool) (*rewrite.Statement, error)
 	if err := s.ensureState(); err != nil {
 		return nil, err
 	}
-	if err := s.readable(); err != nil {
+	if err := s.legible(sql); err != nil {
 		return nil, err
 	}
 	state := s.state

@@ -282,6 +282,24 @@ func TestUnsupportedCharsets(t *testing.T) {
 	}
 }
 
+// A session under a character set that is not supported can do what names no protected table, and so leave it.
+func TestLegible(t *testing.T) {
+	s := looseSession(t, newBackend(t, func([]byte) [][]byte { return nil }))
+	s.planner = rewrite.NewPlanner(protectedSchema(t), 16)
+	for _, tt := range []struct {
+		client, sql string
+		ok          bool
+	}{
+		{"cp1257", "SET NAMES utf8mb4", true}, {"binary", "SELECT @@collation_connection", true}, {"cp1257", "SELECT 1 FROM cases", false},
+		{"gbk", "SET NAMES utf8mb4", false}, {"utf8mb4", "SELECT 1 FROM cases", true},
+	} {
+		s.env = environment{Client: tt.client, Connection: tt.client, Results: resultCharset([]byte("utf8mb4"), 45)}
+		if err := s.legible([]byte(tt.sql)); (err == nil) != tt.ok {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
 // looseSession is a session whose backend leg is logged in at b and whose client leg nobody uses.
 func looseSession(t *testing.T, b *backend) *session {
 	t.Helper()

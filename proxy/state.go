@@ -82,6 +82,15 @@ func (s *session) readable() error {
 	return nil
 }
 
+// legible is readable for a text that is about to be planned. One that names no protected table has no values to convert:
+// SET NAMES must get a session out of a character set that is not supported.
+func (s *session) legible(sql []byte) error {
+	if !s.planner.MentionsTable(sql) && !rewrite.DangerousCharset(s.env.Client) {
+		return nil
+	}
+	return s.readable()
+}
+
 func resultCharset(name []byte, id uint16) logical.Charset {
 	if name == nil || string(name) == "binary" {
 		return logical.Charset{Name: "binary", ID: id, MaxLen: 1}

@@ -11,6 +11,9 @@ import (
 // It may be wrong in the other direction only.
 func (p *Planner) Mentions(sql []byte) bool { return p.scan.match(sql) }
 
+// MentionsTable is Mentions without the statements that only build SQL or choose a character set.
+func (p *Planner) MentionsTable(sql []byte) bool { return p.tables.match(sql) }
+
 // matcher finds any of a set of words in a text without regard to case. Every occurrence of a word of n bytes covers one of
 // the places 0, n-2, 2(n-2), ... of the text with three bytes of its own, so that only those places are looked at; a set
 // tells which three bytes can be a word's. Bytes are classed by their low five bits, which makes letters of both cases equal.
@@ -27,6 +30,9 @@ type occurrence struct{ word, offset int }
 func newMatcher(words []string) *matcher {
 	slices.Sort(words)
 	m := &matcher{words: slices.Compact(words), within: map[uint32][]occurrence{}}
+	if len(words) == 0 {
+		return m
+	}
 	shortest := len(m.words[0])
 	for _, w := range m.words {
 		shortest = min(shortest, len(w))

@@ -50,6 +50,18 @@ func TestMentions(t *testing.T) {
 	}
 }
 
+func TestMentionsTable(t *testing.T) {
+	p := NewPlanner(appSchema(MySQL), 10)
+	for sql, want := range map[string]bool{"SET NAMES utf8mb4": false, "PREPARE s FROM @q": false, "PREPARE s FROM 'TABLE cases'": true, "CALL copy_cases()": true} {
+		if got := p.MentionsTable([]byte(sql)); got != want {
+			t.Errorf("%q: %v, want %v", sql, got, want)
+		}
+	}
+	if NewPlanner(&Schema{}, 10).MentionsTable([]byte("SELECT 1 FROM cases")) {
+		t.Error("a schema without protected tables has nothing to name")
+	}
+}
+
 // TestMatcherEverywhere puts each word at every place of a text, in both cases, and compares with a plain search.
 func TestMatcherEverywhere(t *testing.T) {
 	for _, words := range [][]string{{"cases", "prepare", "gbk"}, {"t", "cases"}, {"ab"}, {"abcab", "bcabc"}} {

@@ -89,9 +89,9 @@ func (n *names) opaqueRoutine(s *Schema, schema, name string) bool {
 // words of which a statement may build SQL at run time or choose a character set.
 var words = []string{"prepare", "immediate", "atomic", "names", "charset", "character", "collation_connection"}
 
-// needles are the spellings that Mentions looks for.
-func (n *names) needles() []string {
-	needles := append([]string(nil), words...)
+// spellings are those of the protected tables and of opaque views and routines.
+func (n *names) spellings() []string {
+	var needles []string
 	for _, m := range []map[string]bool{n.tables, n.opaque} {
 		for name := range m {
 			needles = append(needles, name)

@@ -15,7 +15,8 @@ import (
 type Planner struct {
 	schema  *Schema
 	names   *names
-	scan    *matcher
+	scan    *matcher // all that Mentions looks for
+	tables  *matcher // the part of it that names tables, views and routines
 	plans   *planCache
 	parsers sync.Pool // *parser.Parser
 	keys    sync.Pool // *[]byte, for shape keys
@@ -29,7 +30,8 @@ func NewPlanner(schema *Schema, shapes int) *Planner {
 	return &Planner{
 		schema:  schema,
 		names:   n,
-		scan:    newMatcher(n.needles()),
+		scan:    newMatcher(slices.Concat(words, n.spellings())),
+		tables:  newMatcher(n.spellings()),
 		plans:   newPlanCache(shapes),
 		parsers: sync.Pool{New: func() any { return parser.New() }},
 		keys:    sync.Pool{New: func() any { return new([]byte) }},

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -12,6 +13,11 @@ import (
 // dangerous begin the names of character sets and collations whose characters can hold a quote or a backslash as
 // their last byte, so that a text reads differently under them.
 var dangerous = []string{"gbk", "big5", "sjis", "cp932", "gb18030"}
+
+// DangerousCharset reports whether texts in a character set cannot be read as tokens of bytes.
+func DangerousCharset(name string) bool {
+	return slices.ContainsFunc(dangerous, func(d string) bool { return strings.HasPrefix(name, d) })
+}
 
 // planSet plans SET in all its forms.
 func (u *unit) planSet() (*Plan, *fault.Error) {
@@ -47,10 +53,8 @@ func (u *unit) namesDangerous() bool {
 			name = fold(string(token.Unquote(nil, u.text(i), u.state.Mode)))
 		}
 		name = strings.Trim(name, "`\" ")
-		for _, d := range dangerous {
-			if strings.HasPrefix(name, d) {
-				return true
-			}
+		if DangerousCharset(name) {
+			return true
 		}
 	}
 	return false
