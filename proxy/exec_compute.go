@@ -3,9 +3,9 @@ package proxy
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -286,7 +286,9 @@ func (r *fetchedRows) value(values [][]byte, fc rewrite.FetchColumn) ([]byte, er
 		if err != nil {
 			return nil, err
 		}
-		r.plain = plain
+		if r.plain = plain; len(plain) == start {
+			return []byte{}, nil // not nil, which is NULL
+		}
 		return plain[start:len(plain):len(plain)], nil
 	case t.Protected && fc.Column == t.Flag && !t.ShowFlag:
 		return []byte("0"), nil
@@ -446,17 +448,28 @@ func (c *compute) keepWarnings(n uint16) error {
 	return nil
 }
 
-// settingsQuery asks for the session variables that decide what expressions give; unknown ones are not listed.
-func settingsQuery() []byte {
-	var names []string
-	for _, name := range scratch.Variables() {
-		switch name {
-		case "insert_id", "rand_seed1", "rand_seed2": // not what the next statement would use
-		default:
-			names = append(names, "'"+name+"'")
+// notAsked are variables that the server does not have, by its family, or that do not decide what the statement gives.
+var notAsked = map[rewrite.Flavor][]string{
+	rewrite.MySQL:   {"insert_id", "rand_seed1", "rand_seed2", "old_mode", "character_set_collations", "max_recursive_iterations"},
+	rewrite.MariaDB: {"insert_id", "rand_seed1", "rand_seed2", "default_collation_for_utf8mb4", "character_set_collations", "block_encryption_mode", "cte_max_recursion_depth", "windowing_use_high_precision"},
+	rewrite.Embedded: {"insert_id", "rand_seed1", "rand_seed2", "old_mode", "character_set_collations", "max_recursive_iterations", "default_collation_for_utf8mb4",
+		"block_encryption_mode", "windowing_use_high_precision"},
+}
+
+// settingsQuery asks for the session variables that decide what expressions give.
+func settingsQuery(names []string) []byte {
+	text := []byte("SELECT ")
+	for i, name := range names {
+		if i > 0 {
+			text = append(text, ", "...)
 		}
+		text = append(append(text, "@@"...), name...)
 	}
-	return fmt.Appendf(nil, "SHOW SESSION VARIABLES WHERE Variable_name IN (%s)", strings.Join(names, ", "))
+	return append(text, " LIMIT 1"...) // which @@sql_select_limit = 0 does not change
+}
+
+func settingNames(flavor rewrite.Flavor) []string {
+	return slices.DeleteFunc(scratch.Variables(), func(name string) bool { return slices.Contains(notAsked[flavor], name) })
 }
 
 // scratchSettings are the session's variables as the scratch server shall have them. They are asked for when they may have
@@ -465,14 +478,23 @@ func (s *session) scratchSettings(clock bool) (scratch.Settings, error) {
 	if s.settings != nil && !clock {
 		return *s.settings, nil
 	}
-	a, err := s.query(settingsQuery())
+	names := settingNames(s.flavor())
+	a, err := s.query(settingsQuery(names))
 	if err != nil {
 		return scratch.Settings{}, err
 	}
+	if len(a.Rows) != 1 || len(a.Rows[0]) != len(names) {
+		return scratch.Settings{}, backendError(errOutOfStep)
+	}
 	values := map[string]*string{}
-	for _, row := range a.Rows {
-		if name, value := string(row[0]), string(row[1]); name != "timestamp" || clock {
-			values[name] = setting(name, value)
+	for i, v := range a.Rows[0] {
+		switch {
+		case names[i] == "timestamp" && !clock:
+		case v == nil:
+			values[names[i]] = nil
+		default:
+			text := string(v)
+			values[names[i]] = &text
 		}
 	}
 	settings, err := scratch.NewSettings(values)
@@ -480,19 +502,6 @@ func (s *session) scratchSettings(clock bool) (scratch.Settings, error) {
 		s.settings = &settings
 	}
 	return settings, err
-}
-
-// setting is a value of SHOW VARIABLES as SELECT @@name gives it.
-func setting(name, value string) *string {
-	switch {
-	case value == "ON":
-		value = "1"
-	case value == "OFF":
-		value = "0"
-	case value == "" && name == "character_set_results":
-		return nil
-	}
-	return &value
 }
 
 // scratchFault turns an error of the scratch server into the client's.

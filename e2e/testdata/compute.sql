@@ -1,3 +1,5 @@
+-- The first row that is fetched holds empty texts.
+INSERT INTO cases (case_id, user_id, human_case_id, patient_first, patient_last) VALUES ('0', NULL, 7001, '', '')
 -- The application's duplicate check.
 SELECT case_id, patient_first, patient_last, case_date, user_id FROM cases WHERE user_id = (SELECT MIN(user_id) FROM cases) AND LOWER(TRIM(patient_first)) = LOWER(TRIM('ann')) AND LOWER(TRIM(patient_last)) = LOWER(TRIM('smith')) AND active = 1 LIMIT 1
 SELECT case_id FROM cases WHERE patient_first = 'Ann' ORDER BY case_id
@@ -71,3 +73,15 @@ SELECT nosuch FROM cases WHERE patient_first = 'x'
 SELECT patient_first FROM cases WHERE nosuch = patient_last
 SELECT patient_first + 1 FROM cases WHERE patient_dob > 'no date' ORDER BY case_id
 SELECT case_id, CURDATE() > patient_dob AS past, NOW() FROM cases ORDER BY case_id
+SELECT case_id, CONCAT('[', patient_first, ']'), patient_last = '', COALESCE(patient_first, 'null'), LENGTH(ins_provider) FROM cases ORDER BY patient_first, patient_last, case_id
+SELECT COUNT(patient_first), COUNT(*) FROM cases WHERE patient_first = '' OR patient_last = ''
+SET sql_select_limit = 3
+SELECT case_id FROM cases WHERE patient_last > 'A' ORDER BY case_id
+SELECT DATE_FORMAT(patient_dob, '%M'), CONCAT('a\\b', patient_last) FROM cases ORDER BY case_id
+SET sql_select_limit = DEFAULT
+SET lc_time_names = 'de_DE', group_concat_max_len = 16
+SELECT DATE_FORMAT(patient_dob, '%M'), GROUP_CONCAT(case_id ORDER BY case_id) FROM cases GROUP BY DATE_FORMAT(patient_dob, '%M') ORDER BY 1
+SET lc_time_names = DEFAULT, group_concat_max_len = DEFAULT
+SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'
+SELECT patient_first || '-' || "patient_last" AS n FROM cases ORDER BY n, case_id
+SET sql_mode = DEFAULT
