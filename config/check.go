@@ -48,6 +48,12 @@ func (d *decoder) checkAudit(a Audit) {
 func (d *decoder) checkListen(l Listen) {
 	d.checkAddress("listen.address", l.Address)
 	d.checkPair("listen.tls", l.TLS.Cert, l.TLS.Key)
+	if l.Socket != "" && !UnixSocket(l.Socket) {
+		d.problem("listen.socket", "wants an absolute path")
+	}
+	if _, err := l.Networks(); err != nil {
+		d.problem("listen.proxy_protocol", "%v", err)
+	}
 	if l.TLS.SelfSigned && l.TLS.Cert != "" {
 		d.problem("listen.tls.self_signed", "cannot stand beside listen.tls.cert")
 	}
@@ -63,10 +69,13 @@ func (d *decoder) checkListen(l Listen) {
 }
 
 func (d *decoder) checkBackend(b Backend) {
-	if b.Address != "" {
+	if b.Address != "" && !UnixSocket(b.Address) {
 		d.checkAddress("backend.address", b.Address)
 	}
 	d.checkPair("backend.tls", b.TLS.Cert, b.TLS.Key)
+	if UnixSocket(b.Address) && b.TLS.Mode == TLSVerify && b.TLS.ServerName == "" {
+		d.problem("backend.tls.server_name", "is missing: a unix socket has no host name to verify; set it, or backend.tls.mode to disable, since passwords do not leave this host")
+	}
 	if b.TLS.Mode == TLSVerify || d.bad["backend.tls.mode"] {
 		return
 	}

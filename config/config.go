@@ -13,6 +13,12 @@
 //	file     "true": it names a file that must be readable when the configuration is loaded
 package config
 
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
 // Config is the whole configuration.
 type Config struct {
 	Listen  Listen  `yaml:"listen" doc:"Where applications connect."`
@@ -29,6 +35,8 @@ type Config struct {
 // Listen is the client leg.
 type Listen struct {
 	Address        string    `yaml:"address" default:"127.0.0.1:3307" doc:"host:port that MySQL clients connect to."`
+	Socket         string    `yaml:"socket" doc:"Path of a unix socket that clients can connect to as well. Clients need the rights of its group (mode 0660)."`
+	ProxyProtocol  []string  `yaml:"proxy_protocol" doc:"Addresses or networks (10.1.0.0/16) of load balancers. Their connections must begin with a PROXY protocol header, version 1 or 2, which says who the client is; from anywhere else such a header is an error."`
 	TLS            ListenTLS `yaml:"tls" doc:"TLS towards clients. Without cert and self_signed the proxy offers none."`
 	Compression    string    `yaml:"compression" default:"all" enum:"all|zlib|zstd|none" doc:"Compression that clients may ask for, whatever the backend does. It costs processor time and memory on both sides."`
 	AllowPlaintext bool      `yaml:"allow_plaintext" doc:"Permits clients without TLS on an address other than loopback. Protected values then cross the network readable."`
@@ -48,11 +56,46 @@ func (t ListenTLS) Enabled() bool { return t.SelfSigned || t.Cert != "" }
 
 // Backend is the server leg.
 type Backend struct {
-	Address        string     `yaml:"address" need:"true" doc:"host:port of the database server. Each client connection gets a connection of its own there, logged in as the client's own user."`
+	Address        string     `yaml:"address" need:"true" doc:"host:port of the database server, or the path of its unix socket. Each client connection gets a connection of its own there, logged in as the client's own user."`
 	TLS            BackendTLS `yaml:"tls" doc:"TLS towards the database server."`
+	ProxyProtocol  string     `yaml:"proxy_protocol" default:"none" enum:"none|v1|v2" doc:"PROXY protocol header to send to the server, so that it sees the client's address: MariaDB's proxy_protocol_networks must name this host. MySQL takes none."`
 	Compression    string     `yaml:"compression" default:"none" enum:"none|zlib|zstd" doc:"Compression to ask the server for, whatever clients do. A server that does not offer it is spoken to without. Sealed values do not compress."`
 	ConnectTimeout Duration   `yaml:"connect_timeout" default:"10s" doc:"Longest wait for the TCP connection and the server's greeting."`
 }
+
+// UnixSocket reports whether an address is the path of a socket.
+func UnixSocket(address string) bool { return strings.HasPrefix(address, "/") }
+
+// Network is the network of an address, as package net names it.
+func (b Backend) Network() string {
+	if UnixSocket(b.Address) {
+		return "unix"
+	}
+	return "tcp"
+}
+
+// Networks are the load balancers of ProxyProtocol.
+func (l Listen) Networks() ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range l.ProxyProtocol {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			ip, failed := netip.ParseAddr(text)
+			if failed != nil {
+				return nil, fmt.Errorf("%q is no address or network", text)
+			}
+			network = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		all = append(all, network.Masked())
+	}
+	return all, nil
+}
+
+// Versions of the PROXY protocol towards the backend.
+const (
+	ProxyProtocolV1 = "v1"
+	ProxyProtocolV2 = "v2"
+)
 
 // Compression of a leg.
 const (

@@ -111,7 +111,7 @@ func (w *writer) ownerKeys(owner string) (*keys.OwnerKeys, error) {
 
 // keyContext names the session in the audit trail of key operations.
 func (s *session) keyContext() context.Context {
-	return keys.WithActor(s.ctx, keys.Actor{PerformedBy: s.user, IPAddress: s.client.RemoteAddr().String()})
+	return keys.WithActor(s.ctx, keys.Actor{PerformedBy: s.user, IPAddress: clientName(s.remote)})
 }
 
 // keyFault tells the client why a key is not to be had.

@@ -47,7 +47,13 @@ func (s *session) dial(ctx context.Context) error {
 	s.adopt(nc)
 	s.backend = wire.New(nc, backendPeer, loginPacketLimit)
 	wire.Pair(s.client, s.backend)
-	return s.backend.SetDeadline(s.loginDeadline())
+	if err := s.backend.SetDeadline(s.loginDeadline()); err != nil {
+		return err
+	}
+	if err := s.announce(nc); err != nil {
+		return &wire.Error{Peer: backendPeer, Op: "write", Err: err}
+	}
+	return nil
 }
 
 func (s *session) loginDeadline() time.Time {

@@ -22,6 +22,9 @@ func (s *session) login() error {
 		return clientError(err)
 	}
 	s.client.SetSecret(true)
+	if err := s.readAnnouncement(); err != nil {
+		return err
+	}
 	if err := s.greet(ctx); err != nil {
 		return err
 	}

@@ -39,13 +39,13 @@ type identity struct {
 
 // view is what Sessions shows of a session. The session's goroutine writes it, others read it.
 type view struct {
-	client   string // address:port; never changes
 	commands atomic.Uint64
 	rows     atomic.Uint64
 	status   atomic.Uint32
 	verb     atomic.Uint32 // index into verbs
 
 	mu       sync.Mutex
+	client   string // address:port
 	user     string
 	who      identity
 	tls      string // version

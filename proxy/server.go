@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -38,6 +39,11 @@ type Config struct {
 
 	// ClientCompression is what clients may choose from, BackendCompression what is asked of the server.
 	ClientCompression, BackendCompression Compression
+
+	// Announcers are the networks of load balancers, whose connections begin with a PROXY protocol header. Announce is the
+	// version of the header that the server gets; 0 for none.
+	Announcers []netip.Prefix
+	Announce   byte
 
 	// Planner returns the planner of the current schema; it is asked once per statement.
 	Planner func() *rewrite.Planner

@@ -42,6 +42,7 @@ type session struct {
 
 	client  *wire.Conn
 	backend *wire.Conn
+	remote  net.Addr // the client's; see setRemote
 
 	greeting  packet.Greeting
 	caps      uint32 // capabilities agreed with the client; SSL is never among them
@@ -95,7 +96,8 @@ func newSession(srv *Server, nc net.Conn) *session {
 		ctx:     ctx,
 		cancel:  cancel,
 		client:  wire.New(nc, clientPeer, loginPacketLimit),
-		view:    view{client: nc.RemoteAddr().String()},
+		remote:  nc.RemoteAddr(),
+		view:    view{client: clientName(nc.RemoteAddr())},
 		dirty:   true,
 	}
 }
@@ -296,7 +298,7 @@ func (s *session) report(err error) {
 	}
 	in, out := s.client.Traffic()
 	fields := []zap.Field{
-		zap.Uint64("session", s.id), zap.String("culprit", string(who)), zap.Error(err), zap.String("user", s.user), zap.Stringer("client", s.client.RemoteAddr()),
+		zap.Uint64("session", s.id), zap.String("culprit", string(who)), zap.Error(err), zap.String("user", s.user), zap.String("client", clientName(s.remote)),
 		zap.Uint64("commands", s.commands), zap.Uint64("rows", s.rows), zap.Uint64("bytes_in", in), zap.Uint64("bytes_out", out),
 		zap.Duration("lasted", time.Since(s.started)),
 	}

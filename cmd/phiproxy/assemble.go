@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"database/sql"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
@@ -122,11 +123,17 @@ func (a *assembly) makeProxy(context.Context) error {
 	if err != nil {
 		return err
 	}
+	announcers, err := a.cfg.Listen.Networks()
+	if err != nil {
+		return fmt.Errorf("listen.proxy_protocol: %w", err)
+	}
 	a.proxy, err = proxy.New(proxy.Config{
 		Dial:                 a.dial,
 		BackendTLS:           onBackend,
 		ClientTLS:            onClient,
 		RequireTLS:           a.cfg.Listen.TLS.Require,
+		Announcers:           announcers,
+		Announce:             announcement(a.cfg.Backend.ProxyProtocol),
 		ClientCompression:    compression(a.cfg.Listen.Compression),
 		BackendCompression:   compression(a.cfg.Backend.Compression),
 		Planner:              a.planner.Load,
@@ -144,7 +151,18 @@ func (a *assembly) makeProxy(context.Context) error {
 
 func (a *assembly) dial(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{Timeout: a.cfg.Backend.ConnectTimeout.Std()}
-	return d.DialContext(ctx, "tcp", a.cfg.Backend.Address)
+	return d.DialContext(ctx, a.cfg.Backend.Network(), a.cfg.Backend.Address)
+}
+
+// announcement is the version of the PROXY protocol, 0 for none.
+func announcement(setting string) byte {
+	switch setting {
+	case config.ProxyProtocolV1:
+		return 1
+	case config.ProxyProtocolV2:
+		return 2
+	}
+	return 0
 }
 
 func compression(setting string) proxy.Compression {

@@ -63,7 +63,7 @@ func (d *doctor) certificate(check string, c config.ListenTLS) {
 func isLocal(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return false
+		return config.UnixSocket(address)
 	}
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()
@@ -105,7 +105,7 @@ func backendHandshake(ctx context.Context, b config.Backend) (tls.ConnectionStat
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}
-	nc, err := (&net.Dialer{Timeout: b.ConnectTimeout.Std()}).DialContext(ctx, "tcp", b.Address)
+	nc, err := (&net.Dialer{Timeout: b.ConnectTimeout.Std()}).DialContext(ctx, b.Network(), b.Address)
 	if err != nil {
 		return tls.ConnectionState{}, err
 	}

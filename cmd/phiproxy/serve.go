@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -62,6 +63,7 @@ func adminReload(flagged string, env environment) admin.Reload {
 // listeners are the open ports of an assembly.
 type listeners struct {
 	mysql net.Listener
+	local net.Listener // the unix socket, nil without
 	admin net.Listener // nil when the admin port is disabled
 }
 
@@ -69,11 +71,46 @@ func (a *assembly) listen() (l listeners, err error) {
 	if l.mysql, err = net.Listen("tcp", a.cfg.Listen.Address); err != nil {
 		return l, err
 	}
+	if path := a.cfg.Listen.Socket; path != "" {
+		if l.local, err = listenLocal(path); err != nil {
+			return l, errors.Join(err, l.mysql.Close())
+		}
+	}
 	if a.admin == nil {
 		return l, nil
 	}
 	if l.admin, err = net.Listen("tcp", a.cfg.Admin.Address); err != nil {
-		return l, errors.Join(err, l.mysql.Close())
+		return l, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+func (l listeners) close() error {
+	err := l.mysql.Close()
+	if l.local != nil {
+		err = errors.Join(err, l.local.Close())
+	}
+	return err
+}
+
+// socketMode lets the proxy's group connect.
+const socketMode = 0o660
+
+// listenLocal opens a unix socket. One that a process left behind which is no more is taken away first.
+func listenLocal(path string) (net.Listener, error) {
+	if nc, err := net.Dial("unix", path); err == nil {
+		return nil, errors.Join(fmt.Errorf("listen.socket: %s is in use", path), nc.Close())
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, socketMode); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
@@ -94,6 +131,9 @@ func (a *assembly) serve(ctx context.Context, stop func()) error {
 func (a *assembly) serveOn(ctx context.Context, l listeners, stop func()) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ignore(a.proxy.Serve(l.mysql), proxy.ErrServerClosed) })
+	if l.local != nil {
+		group.Go(func() error { return ignore(a.proxy.Serve(l.local), proxy.ErrServerClosed) })
+	}
 	group.Go(func() error { a.schema.Run(ctx); return nil })
 	if a.cfg.Keys.WarmUp {
 		group.Go(func() error { a.warmUp(ctx); return nil })

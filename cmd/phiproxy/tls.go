@@ -79,9 +79,12 @@ func backendTLS(b config.Backend) (*tls.Config, error) {
 	if b.TLS.Mode == config.TLSDisable {
 		return nil, nil
 	}
-	host, _, err := net.SplitHostPort(b.Address)
-	if err != nil {
-		return nil, fmt.Errorf("backend.address: %w", err)
+	var host string
+	var err error
+	if !config.UnixSocket(b.Address) {
+		if host, _, err = net.SplitHostPort(b.Address); err != nil {
+			return nil, fmt.Errorf("backend.address: %w", err)
+		}
 	}
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host, InsecureSkipVerify: b.TLS.Mode == config.TLSRequire}
 	if b.TLS.ServerName != "" {

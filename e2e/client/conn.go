@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -63,15 +64,24 @@ type ServerError struct {
 
 func (e *ServerError) Error() string { return fmt.Sprintf("%d (%s): %s", e.Code, e.State, e.Message) }
 
-// Connect opens a connection and reads the greeting, without logging in.
+// Connect opens a connection and reads the greeting, without logging in. The address may be the path of a unix socket.
 func Connect(addr string, timeout time.Duration) (*Conn, error) {
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	conn, err := net.DialTimeout("tcp", addr, timeout)
+	network := "tcp"
+	if strings.HasPrefix(addr, "/") {
+		network = "unix"
+	}
+	conn, err := net.DialTimeout(network, addr, timeout)
 	if err != nil {
 		return nil, err
 	}
+	return Over(conn, timeout)
+}
+
+// Over reads the greeting on an open connection, which it closes when there is none.
+func Over(conn net.Conn, timeout time.Duration) (*Conn, error) {
 	c := &Conn{net: conn, in: bufio.NewReader(conn), timeout: timeout}
 	b, err := c.Read()
 	if err == nil {
@@ -171,14 +181,14 @@ func (c *Conn) startTLS(request packet.SSLRequest, o Options) error {
 // SetTimeout changes how long every later read and write may take.
 func (c *Conn) SetTimeout(d time.Duration) { c.timeout = d }
 
-// Secure reports whether the connection is encrypted.
+// Secure reports whether a password may go in the clear: over TLS, or a unix socket.
 func (c *Conn) Secure() bool {
 	nc := c.net
 	if c.packed != nil {
 		nc = c.packed.Conn
 	}
 	_, ok := nc.(*tls.Conn)
-	return ok
+	return ok || nc.RemoteAddr().Network() == "unix"
 }
 
 // Close closes the connection without COM_QUIT.

@@ -48,8 +48,8 @@ type Options struct {
 	Listen     string // in the section listen
 	// BackendLines are further YAML lines in the section backend.
 	BackendLines string
-	Migrating  bool
-	Env        []string
+	Migrating    bool
+	Env          []string
 }
 
 // Files of a proxy's directory.
@@ -104,7 +104,7 @@ keys:
   cache_ttl: {{.O.KeyTTL}}
 {{- end}}
   store:
-    dsn: {{.StoreUser}}:{{.StorePassword}}@tcp({{.Backend}})/{{.O.Database}}
+    dsn: {{.StoreUser}}:{{.StorePassword}}@tcp({{.Store}})/{{.O.Database}}
 admin:
   address: {{.AdminAddr}}
 {{.O.Admin}}
@@ -151,8 +151,12 @@ func freeAddr() (string, error) {
 
 func (p *Proxy) writeConfig() error {
 	var b strings.Builder
+	store := p.options.Backend
+	if strings.HasPrefix(store, "/") {
+		store = p.options.Server.Addr
+	}
 	err := configText.Execute(&b, map[string]any{
-		"Addr": p.Addr, "AdminAddr": p.AdminAddr, "Dir": p.Dir, "Backend": p.options.Backend, "O": p.options,
+		"Addr": p.Addr, "AdminAddr": p.AdminAddr, "Dir": p.Dir, "Backend": p.options.Backend, "Store": store, "O": p.options,
 		"StoreUser": servers.StoreUser, "StorePassword": servers.StorePassword,
 	})
 	if err != nil {
