@@ -202,6 +202,9 @@ func appendName(dst []byte, name string) []byte {
 func (c *compute) workTable(f *rewrite.Fetch, flags []uint16) scratch.WorkTable {
 	t := f.Table
 	w := scratch.WorkTable{Name: f.Work, Schema: t.Schema, Table: t.Name}
+	if c.st.Compute.Keys {
+		w.Unique = f.UniqueKeys()
+	}
 	for i, fc := range f.Columns {
 		column := &t.Columns[fc.Column]
 		w.Columns = append(w.Columns, scratch.WorkColumn{

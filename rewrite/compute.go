@@ -19,6 +19,7 @@ import (
 type Compute struct {
 	Fetches []Fetch
 	Clock   bool // the statement asks for the time
+	Keys    bool // work tables get the unique keys: what a group's columns depend on decides whether MySQL takes the statement
 
 	edits []edit // of the client's text
 }
@@ -93,9 +94,10 @@ func (s *Statement) ComputeText(dst []byte) []byte {
 // computing finds out whether a statement can be computed.
 type computing struct {
 	u      *unit
-	ctes   map[string]bool // folded names of common table expressions
-	whole  bool            // `*` or NATURAL: every column is needed
+	ctes   []map[string]bool // folded names of common table expressions, of each query around the one that is visited
+	whole  bool              // `*` or NATURAL: every column is needed
 	clock  bool
+	groups bool // it groups or aggregates
 	blocks []*computed
 	stack  []*computed
 	edits  []edit
@@ -125,14 +127,13 @@ func (u *unit) planCompute(stmt ast.Node, why *fault.Error) (*Plan, *fault.Error
 	if !u.planner.compute || u.inner || u.hasWord(0, "JSON_TABLE") {
 		return nil, why
 	}
-	c := &computing{u: u, ctes: map[string]bool{}}
-	stmt.Accept(&cteNames{c})
+	c := &computing{u: u}
 	stmt.Accept(c)
 	if c.err != nil {
 		return nil, why
 	}
 	p := &Plan{Verdict: Scratch, Why: "computes with protected values: rows are fetched, opened, and the statement runs over them in the scratch server (" + why.ID + ")",
-		Compute: &Compute{Clock: c.clock, edits: c.edits}}
+		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, edits: c.edits}}
 	names := map[string]int{}
 	for _, b := range c.blocks {
 		for _, t := range b.tables {
@@ -159,19 +160,6 @@ func (c *computing) replaced(t *tableUse, work string) edit {
 	return edit{at: t.at, end: t.end, text: text + " "}
 }
 
-// cteNames collects the names of common table expressions.
-type cteNames struct{ c *computing }
-
-func (v *cteNames) Enter(n ast.Node) (ast.Node, bool) {
-	if e, ok := n.(*ast.CommonTableExpression); ok {
-		name, _ := v.c.u.ident(e.Name)
-		v.c.ctes[fold(name)] = true
-	}
-	return n, false
-}
-
-func (v *cteNames) Leave(n ast.Node) (ast.Node, bool) { return n, true }
-
 func (c *computing) refuse(format string, args ...any) {
 	if c.err == nil {
 		c.err = fault.Unsure.With(format, args...)
@@ -182,7 +170,16 @@ func (c *computing) refuse(format string, args ...any) {
 func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 	switch n := n.(type) {
 	case *ast.SelectStmt:
+		c.ctes = append(c.ctes, map[string]bool{})
 		c.enterSelect(n)
+	case *ast.SetOprStmt, *ast.SetOprSelectList:
+		c.ctes = append(c.ctes, map[string]bool{})
+	case *ast.WithClause:
+		c.recursive(n)
+	case *ast.TableRefsClause:
+		c.joins(c.stack[len(c.stack)-1], n.TableRefs, true)
+	case *ast.AggregateFuncExpr:
+		c.groups = true
 	case *ast.TableSource:
 		c.source(n)
 	case *ast.SelectField:
@@ -201,10 +198,35 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 
 // Leave implements ast.Visitor.
 func (c *computing) Leave(n ast.Node) (ast.Node, bool) {
-	if _, ok := n.(*ast.SelectStmt); ok && len(c.stack) > 0 {
-		c.stack = c.stack[:len(c.stack)-1]
+	switch n := n.(type) {
+	case *ast.SelectStmt:
+		c.stack, c.ctes = c.stack[:len(c.stack)-1], c.ctes[:len(c.ctes)-1]
+	case *ast.SetOprStmt, *ast.SetOprSelectList:
+		c.ctes = c.ctes[:len(c.ctes)-1]
+	case *ast.CommonTableExpression:
+		c.addCTE(n)
 	}
 	return n, c.err == nil
+}
+
+// recursive makes the names of WITH RECURSIVE known inside of their own queries.
+func (c *computing) recursive(n *ast.WithClause) {
+	if !n.IsRecursive {
+		return
+	}
+	for _, e := range n.CTEs {
+		c.addCTE(e)
+	}
+}
+
+// addCTE makes a common table expression known to what follows in its query.
+func (c *computing) addCTE(n *ast.CommonTableExpression) {
+	name, _ := c.u.ident(n.Name)
+	c.ctes[len(c.ctes)-1][fold(name)] = true
+}
+
+func (c *computing) isCTE(name string) bool {
+	return slices.ContainsFunc(c.ctes, func(names map[string]bool) bool { return names[fold(name)] })
 }
 
 func (c *computing) enterSelect(n *ast.SelectStmt) {
@@ -217,9 +239,7 @@ func (c *computing) enterSelect(n *ast.SelectStmt) {
 	if n.Kind == ast.SelectStmtKindTable {
 		c.whole = true
 	}
-	if n.From != nil {
-		c.joins(b, n.From.TableRefs, true)
-	}
+	c.groups = c.groups || n.GroupBy != nil || n.Distinct
 }
 
 // joins collects the base tables of a FROM clause.
@@ -261,13 +281,12 @@ func (c *computing) table(b *computed, n *ast.TableName, as ast.CIStr, preserved
 	if alias != "" {
 		t.name, t.ref = alias, quoteName(alias)
 	}
-	cte := !qualified && c.ctes[fold(name)]
 	t.table = u.schema.Tables[u.schema.Key(schema, name)]
 	switch {
-	case cte && t.table == nil:
+	case !qualified && c.isCTE(name):
 		b.derived = true
 		return
-	case cte || t.table == nil || at < 0 || t.at < 0 || schema == "":
+	case t.table == nil || at < 0 || t.at < 0 || schema == "":
 		c.refuse("table %s", name)
 		return
 	case len(n.IndexHints) > 0 || len(n.PartitionNames) > 0 || n.TableSample != nil || n.AsOf != nil:
@@ -339,7 +358,7 @@ func (c *computing) fetch(b *computed, t *tableUse, names map[string]int) Fetch 
 		}
 		f.Columns = append(f.Columns, column)
 	}
-	f.Work = workName(&f, names)
+	f.Work = c.workName(&f, names)
 	conditions := c.pushed(b, t)
 	if from, ok := c.joinable(b, t, conditions); ok {
 		f.Joined = true
@@ -403,9 +422,9 @@ func (c *computing) mentions(column string) bool {
 }
 
 // workName names a work table after its table and columns, so that the same name always means the same columns.
-func workName(f *Fetch, names map[string]int) string {
+func (c *computing) workName(f *Fetch, names map[string]int) string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s\x00%s", f.Table.Schema, f.Table.Name)
+	fmt.Fprintf(h, "%t\x00%s\x00%s", c.groups, f.Table.Schema, f.Table.Name)
 	for _, c := range f.Columns {
 		fmt.Fprintf(h, "\x00%s\x00%s", f.Table.Columns[c.Column].Name, f.Table.Columns[c.Column].Type)
 	}
@@ -576,4 +595,22 @@ func (v *pushable) column(n *ast.ColumnName) {
 	if !slices.Contains(v.tables, found[0]) {
 		v.tables = append(v.tables, found[0])
 	}
+}
+
+// UniqueKeys are the unique keys of the table as indexes into Columns, those whose columns the work table all has.
+func (f *Fetch) UniqueKeys() [][]int {
+	var keys [][]int
+	for _, key := range f.Table.UniqueKeys {
+		var at []int
+		for _, column := range key {
+			i := slices.IndexFunc(f.Columns, func(c FetchColumn) bool { return c.Column == column })
+			if i >= 0 && f.Table.Columns[column].Protected == nil {
+				at = append(at, i)
+			}
+		}
+		if len(at) > 0 && len(at) == len(key) {
+			keys = append(keys, at)
+		}
+	}
+	return keys
 }

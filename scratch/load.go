@@ -21,6 +21,7 @@ type WorkTable struct {
 	Name    string
 	Columns []WorkColumn
 	Keys    [][]int // indexes into Columns, each an index that joins may use
+	Unique  [][]int // the same, unique; those that MyISAM cannot index whole are left out
 	// Schema and Table are what error messages call it; "" when it stands for no table of the client's.
 	Schema, Table string
 }
@@ -81,6 +82,15 @@ func (t *WorkTable) definition() string {
 		}
 		fmt.Fprintf(&b, ", KEY (%s)", strings.Join(parts, ", "))
 	}
+	for _, key := range t.Unique {
+		parts, size := make([]string, len(key)), 0
+		for i, column := range key {
+			parts[i], size = quoteName(t.Columns[column].Name), size+keySize(t.Columns[column].Type)
+		}
+		if size <= longestKey {
+			fmt.Fprintf(&b, ", UNIQUE KEY (%s)", strings.Join(parts, ", "))
+		}
+	}
 	return "(" + b.String() + ") ENGINE=MyISAM"
 }
 
@@ -102,6 +112,30 @@ func keyPrefix(typ string) string {
 		return fmt.Sprintf("(%d)", characters)
 	}
 	return ""
+}
+
+// longestKey is how many bytes a key of MyISAM can have.
+const longestKey = 1000
+
+// keySize bounds the bytes of a column in a key.
+func keySize(typ string) int {
+	name, rest, _ := strings.Cut(strings.ToLower(typ), "(")
+	length := 0
+	for _, digit := range rest {
+		if digit < '0' || digit > '9' {
+			break
+		}
+		length = length*10 + int(digit-'0')
+	}
+	switch {
+	case strings.Contains(name, "text"), strings.Contains(name, "blob"), strings.Contains(name, "json"):
+		return longestKey + 1
+	case strings.Contains(name, "char"):
+		return 4*length + 3
+	case strings.Contains(name, "binary"):
+		return length + 3
+	}
+	return 36 // DECIMAL(65) takes most
 }
 
 // create makes a work table unless the slot has it, empty, already.
