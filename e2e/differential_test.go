@@ -116,7 +116,20 @@ func (a answer) clearComputed() {
 		if c.Type == mysql.MYSQL_TYPE_VAR_STRING {
 			c.Decimals = 0
 		}
+		if c.OrgTable == "" {
+			clearTemporary(c)
+		}
 	})
+}
+
+// clearTemporary takes out what MariaDB shows of an expression depending on whether it went through a temporary table, which is the
+// optimizer's choice.
+func clearTemporary(c *client.Column) {
+	c.OrgName, c.Flags = "", c.Flags&^mysql.BINARY_FLAG
+	switch c.Type {
+	case mysql.MYSQL_TYPE_TINY, mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_YEAR, mysql.MYSQL_TYPE_LONGLONG:
+		c.Type, c.Length = mysql.MYSQL_TYPE_LONGLONG, 0
+	}
 }
 
 func (a answer) clearFlags(flags uint16) { a.eachColumn(func(c *client.Column) { c.Flags &^= flags }) }

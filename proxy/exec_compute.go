@@ -57,6 +57,7 @@ func (c *compute) load() (err error) {
 	if c.scratch, err = s.srv.cfg.Scratch.Session(s.ctx, settings); err != nil {
 		return err
 	}
+	c.scratch.Database = s.state.Database
 	return s.reading(len(c.st.Compute.Fetches) > 1, func() error {
 		for i := range c.st.Compute.Fetches {
 			if err := c.fetch(i); err != nil {
@@ -361,6 +362,7 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 	if c.scratch, err = s.srv.cfg.Scratch.Session(s.ctx, settings); err != nil {
 		return nil, err
 	}
+	c.scratch.Database = s.state.Database
 	none := func(func([][]byte, error) bool) {}
 	for i := range st.Compute.Fetches {
 		f := &st.Compute.Fetches[i]

@@ -94,6 +94,7 @@ func (s *Statement) ComputeText(dst []byte) []byte {
 // computing finds out whether a statement can be computed.
 type computing struct {
 	u      *unit
+	pr     *parsed
 	ctes   []map[string]bool // folded names of common table expressions, of each query around the one that is visited
 	whole  bool              // `*` or NATURAL: every column is needed
 	clock  bool
@@ -101,6 +102,7 @@ type computing struct {
 	blocks []*computed
 	stack  []*computed
 	edits  []edit
+	fields []span       // entries of select lists whose columns are named after their text
 	err    *fault.Error // why it cannot
 }
 
@@ -123,12 +125,12 @@ type tableUse struct {
 }
 
 // planCompute plans a SELECT that the backend alone cannot answer. why is the reason for that.
-func (u *unit) planCompute(stmt ast.Node, why *fault.Error) (*Plan, *fault.Error) {
+func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
 	if !u.planner.compute || u.inner || u.hasWord(0, "JSON_TABLE") {
 		return nil, why
 	}
-	c := &computing{u: u}
-	stmt.Accept(c)
+	c := &computing{u: u, pr: pr}
+	pr.stmt.Accept(c)
 	if c.err != nil {
 		return nil, why
 	}
@@ -148,6 +150,7 @@ func (u *unit) planCompute(stmt ast.Node, why *fault.Error) (*Plan, *fault.Error
 		}
 	}
 	slices.SortStableFunc(p.Compute.edits, func(a, b edit) int { return a.at - b.at })
+	p.Compute.edits = c.named(p.Compute.edits)
 	return p, nil
 }
 
@@ -183,9 +186,7 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.TableSource:
 		c.source(n)
 	case *ast.SelectField:
-		if n.WildCard != nil {
-			c.wildcard(n.WildCard)
-		}
+		c.field(n)
 	case *ast.ColumnName:
 		c.unqualify(n.Schema)
 	case *ast.FuncCallExpr:
@@ -304,6 +305,50 @@ func (c *computing) source(n *ast.TableSource) {
 	if n.Lateral {
 		c.refuse("LATERAL")
 	}
+}
+
+// field remembers an expression of a select list that has no name of its own.
+func (c *computing) field(n *ast.SelectField) {
+	if n.WildCard != nil {
+		c.wildcard(n.WildCard)
+		return
+	}
+	if _, column := bare(n.Expr).(*ast.ColumnNameExpr); column || n.AsName.O != "" {
+		return
+	}
+	from := c.pr.tokenAt(n.Offset)
+	c.fields = append(c.fields, span{from, c.fieldEnd(from)})
+}
+
+// fieldEnd is the token behind the entry of a select list that begins at token i.
+func (c *computing) fieldEnd(i int) int {
+	depth := 0
+	for ; i < c.u.end; i++ {
+		switch {
+		case c.u.op(i, "("):
+			depth++
+		case c.u.op(i, ")"):
+			if depth--; depth < 0 {
+				return i
+			}
+		case depth == 0 && (c.u.op(i, ",") || c.u.is(i, "FROM") || c.u.is(i, clauseWords...)) && !c.u.op(i-1, "."):
+			return i
+		}
+	}
+	return c.u.end
+}
+
+// named gives the expressions that edits change the names that their columns had, which are their text.
+func (c *computing) named(edits []edit) []edit {
+	for _, f := range c.fields {
+		if !slices.ContainsFunc(edits, func(e edit) bool { return f.from <= e.at && e.at < f.to }) {
+			continue
+		}
+		name := string(c.u.sql[c.u.toks[f.from].Start:c.u.toks[f.to-1].End])
+		edits = append(edits, edit{at: f.to, end: f.to, text: " AS " + quoteName(name) + " "})
+	}
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.at - b.at })
+	return edits
 }
 
 func (c *computing) wildcard(n *ast.WildCardField) {

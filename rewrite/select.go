@@ -21,7 +21,7 @@ func (u *unit) planSelect() (*Plan, *fault.Error) {
 	}
 	p, err := u.planRead(pr, into)
 	if err != nil {
-		return u.planCompute(pr.stmt, err)
+		return u.planCompute(pr, err)
 	}
 	p.rememberable(u)
 	return p, nil

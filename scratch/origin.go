@@ -29,7 +29,14 @@ func (s *Session) describe(columns [][]byte) error {
 			return s.note(fail(Protocol, err))
 		}
 		work, ok := s.origins[string(c.OrgTable)]
-		if !ok || len(c.Schema) > 0 && string(c.Schema) != s.slot.account.database {
+		if len(c.Schema) > 0 && string(c.Schema) != s.slot.account.database {
+			continue
+		}
+		if !ok { // a derived table, which belongs to the current database
+			if len(c.Schema) > 0 {
+				c.Schema = []byte(s.Database)
+				columns[i] = c.Append(nil)
+			}
 			continue
 		}
 		if len(c.Schema) > 0 { // MariaDB names none for a column that came through a derived table

@@ -20,6 +20,8 @@ import (
 // Session is the use of the engine by one statement of one client. It is not safe for concurrent use. Release must be
 // called whatever happened, which a defer does after a panic too.
 type Session struct {
+	Database string // the client's current one, which column definitions of derived tables name
+
 	engine   *Engine
 	slot     *slot
 	settings Settings
