@@ -19,6 +19,7 @@ type statement struct {
 	sql string
 	// computed says that the answer may come from the scratch server, whose work tables have no keys.
 	computed bool
+	derived  bool // columns come out of a derived table
 }
 
 // firstCase is the number in the ids of the seed data's first case.
