@@ -11,7 +11,16 @@ import (
 
 // execText runs a COM_QUERY whose plan is not Relay, and answers the client.
 func (s *session) execText(st *rewrite.Statement) error {
+	if err := s.execPlanned(st); err != nil {
+		return s.recompute(st, err)
+	}
+	return nil
+}
+
+func (s *session) execPlanned(st *rewrite.Statement) error {
 	switch {
+	case st.ComputedWrite != nil:
+		return s.execComputedWrite(st)
 	case st.Verdict == rewrite.Direct:
 		return s.execDirect(st)
 	case st.Verdict == rewrite.Scratch:

@@ -282,8 +282,8 @@ func (r *fetchedRows) value(values [][]byte, fc rewrite.FetchColumn) ([]byte, er
 	t, v := r.f.Table, values[fc.Value]
 	column := &t.Columns[fc.Column]
 	switch {
-	case v == nil:
-		return nil, nil
+	case len(v) == 0: // NULL, or the empty text, which is not sealed
+		return v, nil
 	case column.Protected != nil:
 		start := len(r.plain)
 		plain, err := r.c.opener.Open(r.plain, &rewrite.Output{Table: t, Column: fc.Column}, values[r.f.Owner], v)

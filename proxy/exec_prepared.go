@@ -38,7 +38,10 @@ type longParam struct {
 func (p *prepared) buffers() bool { return p.st.Writes }
 
 func (s *session) prepareStmt(st *rewrite.Statement) error {
-	if st.Verdict == rewrite.Scratch {
+	switch {
+	case st.ComputedWrite != nil:
+		return s.prepareComputedWrite(st)
+	case st.Verdict == rewrite.Scratch:
 		return scratchFault(s.prepareCompute(st))
 	}
 	text, textOnly := st.Template(nil)
@@ -160,7 +163,7 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 	}
 	s.srv.cfg.Metrics.planned(p.st)
 	switch {
-	case p.st.Verdict == rewrite.Scratch:
+	case p.st.Compute != nil:
 		return true, s.execCompute(p.st, p)
 	case p.textOnly:
 		return true, s.executeAsText(p)
@@ -252,6 +255,9 @@ func (s *session) executeWrite(p *prepared) error {
 		}
 	})
 	if failed != nil {
+		if s.canConvert(failed) {
+			return s.executeAsText(p)
+		}
 		return failed
 	}
 	for i, q := range sealed {
@@ -288,7 +294,7 @@ func (s *session) executeAsText(p *prepared) error {
 	if err := s.certain(p); err != nil {
 		return err
 	}
-	text, err := packet.Inline(nil, p.st.SQL, marks(p.st.Tokens), p.exec.Params, s.state.Mode&token.NoBackslashEscapes != 0)
+	text, err := s.inlined(p)
 	if err != nil {
 		return fault.ValueForm.With("parameter")
 	}

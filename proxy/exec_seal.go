@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"phiproxy/crypto/envelope"
 	"phiproxy/keys"
@@ -21,17 +22,24 @@ type writer struct {
 	ignore bool // INSERT IGNORE and UPDATE IGNORE: bad values are adjusted whatever the sql_mode
 	params []packet.Param
 
+	computed bool // values come from the scratch server
 	warnings []warning
+	first    int    // number of warnings that are there before an attempt
 	owner    string // whose keys are in `keys`
 	keys     *keys.OwnerKeys
 }
 
 func (s *session) newWriter(st *rewrite.Statement) *writer {
-	return &writer{s: s, ignore: st.Ignore()}
+	w := &writer{s: s, ignore: st.Ignore()}
+	if s.computed != nil {
+		w.computed, w.warnings = true, slices.Clone(s.computed.warnings)
+		w.first = len(w.warnings)
+	}
+	return w
 }
 
 // reset forgets the warnings of an attempt that is repeated.
-func (w *writer) reset() { w.warnings = w.warnings[:0] }
+func (w *writer) reset() { w.warnings = w.warnings[:w.first] }
 
 // addTo counts the writer's warnings in an OK packet and keeps them for SHOW WARNINGS.
 func (w *writer) addTo(ok packet.OK) packet.OK {
@@ -148,6 +156,9 @@ func (w *writer) normalize(t *rewrite.Table, column, row int, l rewrite.Literal)
 	if err != nil {
 		return nil, false, err
 	}
+	if w.computed {
+		return v.Bytes, false, nil
+	}
 	plain, problem := col.Protected.Type.Normalize(v, w.mode())
 	if problem == nil {
 		return plain, false, nil
@@ -241,11 +252,16 @@ type change struct {
 // for byte, so that the server sees no change where there is none.
 func (w *writer) assign(c change, l rewrite.Literal) ([]byte, error) {
 	plain, null, err := w.normalize(c.table, c.column, c.row, l)
-	switch {
-	case err != nil || null:
+	if err != nil || null {
 		return nil, err
-	case len(plain) == 0:
-		return []byte{}, nil
+	}
+	return w.keep(c, append([]byte{}, plain...))
+}
+
+// keep is assign for a plaintext as it shall be stored; nil is NULL.
+func (w *writer) keep(c change, plain []byte) ([]byte, error) {
+	if len(plain) == 0 {
+		return plain, nil
 	}
 	if len(c.stored) > 0 && sameOwner(c.from, c.to) {
 		old, err := w.s.open(c.table, c.column, c.from, c.stored)

@@ -62,17 +62,18 @@ type session struct {
 	moves map[uint32]*rewrite.Statement
 	// lastPrepared is the id of the statement prepared last; hooks that prepare one set it too.
 	lastPrepared uint32
-	stmts        statements  // of planned prepared statements
-	diag         diagnostics // of the last statement; see askDiagnostics
-	text, row    []byte      // buffers of exec*.go
-	multi        multi       // what the client may send
-	backMulti    multi       // what the server takes
-	following    bool        // the answer being given is not the last one of a batch
-	failed       bool        // an error was passed on; see passError
-	cursor       *cursor     // that the execution being run opened
-	reparsed     bool        // the statement being run is an execution that is sent as text
-	seen         observed    // of the statement being run
-	attributes   []byte      // of the statement being run, as packet.SplitQuery returns them; empty without CLIENT_QUERY_ATTRIBUTES
+	stmts        statements      // of planned prepared statements
+	diag         diagnostics     // of the last statement; see askDiagnostics
+	text, row    []byte          // buffers of exec*.go
+	multi        multi           // what the client may send
+	backMulti    multi           // what the server takes
+	following    bool            // the answer being given is not the last one of a batch
+	failed       bool            // an error was passed on; see passError
+	cursor       *cursor         // that the execution being run opened
+	reparsed     bool            // the statement being run is an execution that is sent as text
+	computed     *computedValues // of the statement being run, nil unless the scratch server made its values
+	seen         observed        // of the statement being run
+	attributes   []byte          // of the statement being run, as packet.SplitQuery returns them; empty without CLIENT_QUERY_ATTRIBUTES
 
 	who         identity
 	view        view

@@ -39,6 +39,9 @@ func (s *Statement) explainText(b *strings.Builder) {
 	if s.Compute != nil {
 		s.explainCompute(b)
 	}
+	if s.ComputedWrite != nil {
+		s.explainComputedWrite(b)
+	}
 	if s.Verdict == Relay || s.Verdict == Scratch || s.Show != nil {
 		return
 	}

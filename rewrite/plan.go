@@ -48,6 +48,8 @@ type Plan struct {
 	Shape *Shape
 	// Compute is set for verdict Scratch.
 	Compute *Compute
+	// ComputedWrite is set for writes of verdict Scratch.
+	ComputedWrite *ComputedWrite
 	// Row is set for a SELECT that shows a whole row which it names by its primary key.
 	Row *RowOutputs
 

@@ -164,11 +164,11 @@ func (u *unit) planNamed() (*Plan, *fault.Error) {
 	case u.is(0, "WITH"):
 		return u.planWith()
 	case u.is(0, "INSERT", "REPLACE"):
-		return planInsert(u)
+		return u.orComputed(planInsert(u))
 	case u.is(0, "UPDATE"):
-		return planUpdate(u)
+		return u.orComputed(planUpdate(u))
 	case u.is(0, "DELETE"):
-		return planDelete(u)
+		return u.orComputed(planDelete(u))
 	case u.is(0, "SHOW"):
 		return u.planShow()
 	case u.is(0, "DESCRIBE", "DESC", "EXPLAIN"):

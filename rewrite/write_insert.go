@@ -66,7 +66,9 @@ type inserting struct {
 	sc     *scope
 	target *source // protected table that is written to, nil for any other
 	list   tupleList
-	dup    int // token of ON in ON DUPLICATE KEY UPDATE, -1 without it
+	// computed says that values of protected columns may be expressions, which somebody else looks at.
+	computed bool
+	dup      int // token of ON in ON DUPLICATE KEY UPDATE, -1 without it
 
 	alias        span // AS new [(columns)] in front of ON DUPLICATE KEY UPDATE
 	aliasName    string

@@ -75,7 +75,7 @@ func (in *inserting) values(w *writePlan) *fault.Error {
 	types := rowTypes{table: t, columns: columns}
 	s.eachTuple(func(row int, values []span) {
 		if failed == nil {
-			failed = checkTuple(s, t, columns, values)
+			failed = checkTuple(s, t, columns, values, in.computed)
 		}
 		if failed == nil && in.list.first >= 0 && in.u.is(in.list.first, "ROW") {
 			failed = types.check(s, values)
@@ -87,7 +87,7 @@ func (in *inserting) values(w *writePlan) *fault.Error {
 	return in.checkValues(func(i int) bool { return i >= len(columns) || t.role(columns[i]) == ordinary })
 }
 
-func checkTuple(s *Statement, t *Table, columns []int, values []span) *fault.Error {
+func checkTuple(s *Statement, t *Table, columns []int, values []span, computed bool) *fault.Error {
 	if len(values) != len(columns) {
 		if len(values) == 1 && values[0].from >= values[0].to && len(s.write.insert.set) == 0 {
 			return fault.ValueForm.With("an empty tuple")
@@ -100,7 +100,7 @@ func checkTuple(s *Statement, t *Table, columns []int, values []span) *fault.Err
 		}
 		switch t.role(columns[i]) {
 		case protects:
-			if _, ok := s.literal(v); !ok {
+			if _, ok := s.literal(v); !ok && !computed {
 				return fault.ValueForm.With("column %s", t.Columns[columns[i]].Name)
 			}
 		case owns:
