@@ -1,11 +1,17 @@
 package e2e
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"phiproxy/e2e/client"
+	"phiproxy/e2e/harness"
 	"phiproxy/e2e/servers"
 )
 
@@ -32,21 +38,24 @@ const wholeTable = "SELECT case_id, user_id, patient_first, patient_last, ins_pr
 func TestDifferentialComputedWrites(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		for _, mode := range []struct {
-			name, sqlMode string
-			prepare       bool
-		}{{"text", "", false}, {"prepared", "", true}, {"loose", "NO_ENGINE_SUBSTITUTION", false}} {
+			name, settings string
+			prepare        bool
+		}{
+			{"text", "SET autocommit = 1", false}, {"prepared", "SET autocommit = 1", true},
+			{"loose", "SET sql_mode = 'NO_ENGINE_SUBSTITUTION'", false}, {"transaction", "SET autocommit = 0", false},
+		} {
 			t.Run(mode.name, func(t *testing.T) {
 				t.Parallel()
 				p := newPair(t, s, "compute_writes_"+mode.name)
-				if mode.sqlMode != "" {
-					for _, side := range []side{p.plain, p.sealed} {
-						exec(t, side.conn, "SET sql_mode = '"+mode.sqlMode+"'")
-					}
+				awaitScratch(t, p.sealed.conn)
+				for _, side := range []side{p.plain, p.sealed} {
+					exec(t, side.conn, mode.settings)
 				}
 				for _, st := range computedWrites() {
-					same := p.run(t, st, mode.prepare)
-					if !p.run(t, statement{id: st.id + " rows", sql: wholeTable}, false) || !same {
-						t.Fatalf("%s: %.300s", st.id, st.sql)
+					p.run(t, st, mode.prepare)
+					p.run(t, statement{id: st.id + " count", sql: "SELECT ROW_COUNT()"}, false)
+					if !p.run(t, statement{id: st.id + " rows", sql: wholeTable}, false) {
+						t.Fatalf("the rows differ after %s: %.300s", st.id, st.sql)
 					}
 				}
 				for gap := range p.gaps {
@@ -57,4 +66,75 @@ func TestDifferentialComputedWrites(t *testing.T) {
 			})
 		}
 	})
+}
+
+// awaitScratch waits until the scratch server, which starts with the first statement that needs it, is up.
+func awaitScratch(t *testing.T, c *client.Conn) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; {
+		r, err := c.Query("SELECT COUNT(*) FROM cases WHERE patient_first = 'x'")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r) == 1 && r[0].Err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no scratch server: %v", r[0].Err)
+		}
+	}
+}
+
+// What writes compare with protected values, and what they compute, is in no file of the server or the proxy.
+func TestCanaryComputedWrites(t *testing.T) {
+	for _, kind := range real() {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := ownServer(t, kind, servers.Options{Logs: true})
+			p := startProxy(t, harness.Options{Server: s, Database: "canary"})
+			conn := app(t, p)
+			awaitScratch(t, conn)
+			c := newCanary()
+			statements := canaryWrites(c.marker)
+			for _, sql := range statements {
+				exec(t, conn, sql)
+				prepareAndExecute(t, conn, sql, false)
+			}
+			if err := p.Process.Stop(); err != nil {
+				t.Error(err)
+			}
+			if err := s.Shutdown(); err != nil {
+				t.Error(err)
+			}
+			for _, dir := range []string{s.Dir, p.Dir} {
+				for file, found := range c.findInFiles(t, dir) {
+					t.Errorf("%s: %q", file, found)
+				}
+			}
+			log, err := os.ReadFile(filepath.Join(s.Dir, "general.log"))
+			if err != nil || !bytes.Contains(log, []byte("UPDATE cases SET case_status = 21")) {
+				t.Errorf("the general log holds no UPDATE: %v", err)
+			}
+		})
+	}
+}
+
+// canaryWrites are writes with markers wherever a value that is compared or computed may stand.
+func canaryWrites(marker func(int) string) []string {
+	templates := []string{
+		"REPLACE INTO cases (case_id, user_id, patient_first, patient_last) VALUES ('c1', 'P1', CONCAT('MARK', 'x'), 'MARK')",
+		"REPLACE INTO cases SET case_id = 'c2', user_id = 'P1', patient_first = LOWER('MARK'), patient_dob = '1980-1-5'",
+		"UPDATE cases SET case_status = 21 WHERE patient_first = 'MARK' OR patient_last LIKE 'MARK%'",
+		"UPDATE cases SET case_status = case_status + 1 WHERE user_id = 'P1' AND patient_first = 'MARK' ORDER BY patient_last = 'MARK' LIMIT 3",
+		"UPDATE cases SET patient_first = REVERSE('MARK') WHERE case_id = 'c1'",
+		"UPDATE cases SET patient_first = CONCAT(patient_first, 'MARK'), patient_last = 'MARK'",
+		"UPDATE cases SET patient_last = 'MARK' WHERE patient_first > 'MARK' OR patient_first <= 'MARK'",
+		"DELETE FROM cases WHERE patient_first = 'MARK'",
+		"DELETE FROM cases WHERE patient_last = 'MARK' ORDER BY patient_first <> 'MARK' LIMIT 1",
+	}
+	list := make([]string, len(templates))
+	for i, sql := range templates {
+		list[i] = strings.NewReplacer("MARK", marker(i), "P1", provider(1)).Replace(sql)
+	}
+	return list
 }

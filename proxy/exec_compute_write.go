@@ -121,9 +121,6 @@ func (c *computedWrite) choose() error {
 	if err != nil {
 		return err
 	}
-	if err := c.change(c.st.ChooseText(nil)); err != nil {
-		return err
-	}
 	meant, err := c.meant()
 	if err != nil {
 		return err
@@ -140,11 +137,19 @@ func (c *computedWrite) choose() error {
 // change runs a statement that changes rows in the scratch server, and keeps its warnings.
 func (c *computedWrite) change(text []byte) error {
 	r, err := c.compute.scratch.Query(c.s.ctx, text)
-	if err != nil || r.OK.Warnings == 0 {
+	if err != nil {
 		return err
+	}
+	return c.keepWarnings(r.OK.Warnings)
+}
+
+func (c *computedWrite) keepWarnings(n uint16) error {
+	if n == 0 {
+		return nil
 	}
 	list, err := c.compute.scratch.Warnings(c.s.ctx)
 	c.w.warnings = append(c.w.warnings, ownWarnings(list)...)
+	c.w.unlisted += max(int(n)-len(list), 0)
 	return err
 }
 
@@ -156,9 +161,21 @@ func ownWarnings(list []scratch.Warning) []warning {
 	return own
 }
 
-// meant are the marked rows of the work table, by index, ascending.
+// meant are the rows that the client's condition means, by index, ascending.
 func (c *computedWrite) meant() ([]int, error) {
-	r, err := c.compute.scratch.Query(c.s.ctx, []byte("SELECT -"+rewrite.RowNumber+" FROM `"+c.st.ComputedWrite.Work+"` WHERE "+rewrite.RowNumber+" < 0 LIMIT 18446744073709551615"))
+	text, selects := c.st.ChooseText(nil)
+	if selects {
+		return c.numbers(text, true)
+	}
+	if err := c.change(text); err != nil {
+		return nil, err
+	}
+	return c.numbers([]byte("SELECT "+rewrite.RowNumber+" FROM `"+c.st.ComputedWrite.Work+"` WHERE "+rewrite.RowNumber+" < 0 LIMIT 18446744073709551615"), false)
+}
+
+// numbers are the rows whose negative numbers a SELECT gives.
+func (c *computedWrite) numbers(text []byte, warns bool) ([]int, error) {
+	r, err := c.compute.scratch.Query(c.s.ctx, text)
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +183,7 @@ func (c *computedWrite) meant() ([]int, error) {
 	for {
 		p, err := r.Next()
 		if err == io.EOF {
-			slices.Sort(list)
-			return list, nil
+			break
 		}
 		if err != nil {
 			return nil, err
@@ -177,11 +193,16 @@ func (c *computedWrite) meant() ([]int, error) {
 			return nil, err
 		}
 		n, err := strconv.Atoi(string(row[0]))
-		if err != nil || n < 1 || n > len(c.rows) {
+		if n = -n; err != nil || n < 1 || n > len(c.rows) {
 			return nil, &scratch.Error{Kind: scratch.Protocol}
 		}
 		list = append(list, n-1)
 	}
+	slices.Sort(list)
+	if !warns {
+		return list, nil
+	}
+	return list, c.keepWarnings(r.OK.Warnings)
 }
 
 // text is the statement for the rows that are meant.

@@ -24,6 +24,7 @@ type writer struct {
 
 	computed bool // values come from the scratch server
 	warnings []warning
+	unlisted int    // further warnings, which the server counts but does not list
 	first    int    // number of warnings that are there before an attempt
 	owner    string // whose keys are in `keys`
 	keys     *keys.OwnerKeys
@@ -47,7 +48,7 @@ func (w *writer) addTo(ok packet.OK) packet.OK {
 		return ok
 	}
 	w.s.diag.own = append(w.warnings[:len(w.warnings):len(w.warnings)], w.s.diag.own...)
-	ok.Warnings += uint16(min(len(w.warnings), 1<<16-1-int(ok.Warnings)))
+	ok.Warnings += uint16(min(len(w.warnings)+w.unlisted, 1<<16-1-int(ok.Warnings)))
 	ok.Info = recountWarnings(ok.Info, ok.Warnings)
 	return ok
 }

@@ -28,12 +28,14 @@ type ComputedWrite struct {
 	Owner            int           // column of the answer with the row's owner
 	Assigned         []int         // protected columns that an UPDATE assigns, in the order of the text
 
-	name  string       // what the statement calls the table
-	rows  []clauseText // question for the rows
-	where span         // condition for the work table, without the word
-	tail  span         // ORDER BY and LIMIT for it
-	sets  []span       // assignments that give the protected columns' values
-	edits []edit       // of clauses that run in the scratch server
+	name            string       // what the statement calls the table
+	rows            []clauseText // question for the rows
+	where           span         // condition for the work table, without the word
+	tail            span         // ORDER BY and LIMIT for it
+	sets            []span       // assignments that give the protected columns' values
+	limits, selects bool         // there is a LIMIT; see ChooseText
+
+	edits []edit // of clauses that run in the scratch server
 }
 
 // RowNumber is the column of the work table that tells its rows apart, from 1; rows that are meant get a negative one.
@@ -51,9 +53,13 @@ func (s *Statement) RowsText(dst []byte) []byte {
 	return dst
 }
 
-// ChooseText is the UPDATE that marks the rows of the work table that the statement means.
-func (s *Statement) ChooseText(dst []byte) []byte {
+// ChooseText chooses the rows of the work table that the statement means: by an UPDATE that makes their numbers negative, or
+// where MariaDB deletes, which takes conditions as lightly as a SELECT does, by a SELECT of their numbers made negative.
+func (s *Statement) ChooseText(dst []byte) (text []byte, selects bool) {
 	w := s.ComputedWrite
+	if w.selects {
+		return s.chooseBySelect(dst), true
+	}
 	dst = append(dst, "UPDATE "...)
 	if s.Ignore() {
 		dst = append(dst, "IGNORE "...)
@@ -64,6 +70,21 @@ func (s *Statement) ChooseText(dst []byte) []byte {
 	}
 	if w.tail.from < w.tail.to {
 		dst = s.computedClause(append(dst, ' '), w.tail)
+	}
+	return dst, false
+}
+
+func (s *Statement) chooseBySelect(dst []byte) []byte {
+	w := s.ComputedWrite
+	dst = append(dst, "SELECT -"+RowNumber+" FROM "+quoteName(w.Work)+" AS "+quoteName(w.name)...)
+	if w.where.from < w.where.to {
+		dst = s.computedClause(append(dst, " WHERE "...), w.where)
+	}
+	if w.tail.from < w.tail.to {
+		dst = s.computedClause(append(dst, ' '), w.tail)
+	}
+	if !w.limits {
+		dst = append(dst, " LIMIT 18446744073709551615"...) // or @@sql_select_limit would count here
 	}
 	return dst
 }
@@ -445,7 +466,8 @@ func (c *computingWrite) rows(w *writePlan, src *source, where ast.ExprNode, ord
 			c.expression(order)
 		}
 		conditions = c.pushed(src, where, p.where)
-		c.w.where, c.w.tail = p.where, p.tail
+		c.w.where, c.w.tail, c.w.limits = p.where, p.tail, c.u.find(p.tail.from, "LIMIT") >= 0
+		c.w.selects = c.w.Deletes && c.u.schema.Flavor == MariaDB
 		p.where, p.tail = span{}, span{}
 	}
 	if c.err == nil {
@@ -535,7 +557,7 @@ func (c *computingWrite) question(src *source, table span, conditions []span, ta
 	}
 	if tail.from < tail.to {
 		c.w.rows = append(c.w.rows, clauseText{text: " ", clause: tail})
-		if !c.u.hasWord(tail.from, "LIMIT") {
+		if c.u.find(tail.from, "LIMIT") < 0 {
 			c.w.rows = append(c.w.rows, clauseText{text: limit})
 		} else {
 			c.w.rows = append(c.w.rows, clauseText{text: " FOR UPDATE"})
@@ -569,7 +591,8 @@ func (s *Statement) explainComputedWrite(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "backend: %s\n", s.RowsText(nil))
 	if w.Work != "" {
-		fmt.Fprintf(b, "scratch: %s\n", s.ChooseText(nil))
+		text, _ := s.ChooseText(nil)
+		fmt.Fprintf(b, "scratch: %s\n", text)
 	}
 	if len(w.Assigned) > 0 {
 		fmt.Fprintf(b, "scratch: %s\n", s.ComputeSetText(nil))

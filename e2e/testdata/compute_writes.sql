@@ -12,7 +12,7 @@ UPDATE cases SET patient_first = 'Zoe' WHERE patient_first < 'C'
 UPDATE cases SET patient_first = 'Zoe', ins_provider = NULL WHERE patient_first = 'zoe'
 UPDATE cases SET patient_first = '' WHERE CHAR_LENGTH(patient_last) = 5
 UPDATE cases SET patient_last = 'Meyer' WHERE (patient_first, patient_last) IN (('Zoe', 'Smith'), ('', 'Jones'))
-UPDATE cases SET phi_encrypted = 1 WHERE patient_first = 'Zoe' AND phi_encrypted = 0
+UPDATE cases SET phi_encrypted = 0, case_status = 14 WHERE patient_first = 'Zoe' AND phi_encrypted = 0
 UPDATE IGNORE cases SET case_status = 15 WHERE patient_first = 'Zoe'
 UPDATE cases SET case_status = 16 WHERE patient_first = 5
 UPDATE cases SET case_status = 17 WHERE patient_dob = 'no date'
