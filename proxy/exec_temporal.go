@@ -45,7 +45,7 @@ func (w *writer) certainCell(t *rewrite.Table, column int, l rewrite.Literal) er
 	if err != nil {
 		return err
 	}
-	if _, problem := t.Columns[column].Protected.Type.Normalize(v, w.mode()); problem != nil && problem.Refuse && !w.literally(l) {
+	if _, problem := t.Columns[column].Protected.Type.Normalize(v, w.mode()); problem != nil && problem.Refuse && !w.literally(&t.Columns[column], l) {
 		return fault.ValueForm.With("%s.%s.%s", t.Schema, t.Name, t.Columns[column].Name)
 	}
 	return nil

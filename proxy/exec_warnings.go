@@ -84,6 +84,7 @@ func (s *session) askConditions(sql []byte, onlyErrors bool) error {
 	if !s.diag.alone {
 		rows = append(rows, a.Rows...)
 	}
+	s.diag.rowCount = nil // from now on the server's is right: that of SHOW WARNINGS
 	a.Rows = rows
 	return s.sendAnswer(a)
 }
