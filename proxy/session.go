@@ -192,18 +192,29 @@ func (s *session) serve() error {
 		if err := s.await(); err != nil {
 			return err
 		}
-		payload, err := s.client.ReadPacket()
-		if errors.Is(err, wire.ErrTooLarge) {
-			err = s.skipTooLarge()
-		}
-		if err == nil && payload != nil {
-			s.commanded(payload)
-			err = s.answer(s.command(payload))
+		streamed, err := s.stream()
+		if streamed {
+			err = s.answer(err)
+		} else if err == nil {
+			err = s.readCommand()
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// readCommand reads a command whole and runs it.
+func (s *session) readCommand() error {
+	payload, err := s.client.ReadPacket()
+	if errors.Is(err, wire.ErrTooLarge) {
+		return s.skipTooLarge()
+	}
+	if err != nil {
+		return err
+	}
+	s.commanded(payload)
+	return s.answer(s.command(payload))
 }
 
 func (s *session) skipTooLarge() error {
