@@ -195,7 +195,7 @@ func (u *unit) orComputed(p *Plan, why *fault.Error) (*Plan, *fault.Error) {
 	}
 	for _, chosen := range []bool{true, false} {
 		again := u.planner.unitOf(u.state, u.sql, u.toks)
-		c := &computingWrite{u: again, chosen: chosen, c: &computing{u: again, ctes: map[string]bool{}}}
+		c := &computingWrite{u: again, chosen: chosen, c: &computing{u: again}}
 		p, err := c.plan()
 		u.literal = u.literal || again.literal
 		if err == nil {
@@ -544,7 +544,7 @@ func (c *computingWrite) question(src *source, table span, conditions []span, ta
 	}
 	c.w.Columns = f.Columns
 	if !c.chosen {
-		c.w.Work = workName(&f, map[string]int{}) + "_n"
+		c.w.Work = c.c.workName(&f, map[string]int{}) + "_n"
 	}
 	c.w.rows = []clauseText{{text: head + " FROM ", clause: table}}
 	word := " WHERE ("
