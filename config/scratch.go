@@ -11,7 +11,7 @@ const (
 
 // Scratch is the server that evaluates what needs plaintext. `scratch: off` is short for its mode.
 type Scratch struct {
-	Mode       string   `yaml:"mode" default:"auto" enum:"auto|command|dsn|embedded|off" short:"true" doc:"auto: mysqld or mariadbd, the backend's family first, of PHIPROXY_MYSQLD, PHIPROXY_MARIADBD or PATH, run as a child. command, dsn: as the setting of that name says, which alone is enough. embedded: the server of 'phiproxy demo'. off: none; statements that need it are refused. 'scratch: off' is short for 'scratch: {mode: off}'."`
+	Mode       string   `yaml:"mode" default:"auto" enum:"auto|command|dsn|embedded|off" short:"true" doc:"auto: mysqld or mariadbd, whichever is of the backend's family, of PHIPROXY_MYSQLD, PHIPROXY_MARIADBD or PATH, run as a child. command, dsn: as the setting of that name says, which alone is enough. embedded: the server of 'phiproxy demo'. off: none; statements that need it are refused. 'scratch: off' is short for 'scratch: {mode: off}'."`
 	Command    string   `yaml:"command" doc:"Server program to run as a child."`
 	Arguments  []string `yaml:"arguments" doc:"Further arguments of the program, such as --basedir."`
 	DSN        Secret   `yaml:"dsn" doc:"user:password@unix(/path/to/socket)/ of a server that somebody else runs for this proxy alone, such as a sidecar container. The account needs all privileges with grant option; every log of the server must be off."`
