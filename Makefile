@@ -7,7 +7,7 @@ TIMEOUT ?= 30m
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race fuzz vuln docs clean
+.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites fuzz vuln docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ noskip:
 
 race: ## all tests under the race detector (needs a C compiler)
 	$(GO) test -race -timeout $(TIMEOUT) ./...
+
+suites: ## other drivers' own test suites whole, directly and through phiproxy
+	e2e/setup.sh
+	$(GO) test -count=1 -timeout $(TIMEOUT) ./e2e/suites -whole
 
 fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each server
 	@for package in $$($(GO) list ./...); do \

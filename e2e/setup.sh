@@ -15,6 +15,7 @@ want mariadb-client
 want python3-pymysql
 want python3-mysqldb
 want python3-sqlalchemy
+want python3-pytest
 want libdbd-mysql-perl
 want libdbd-mariadb-perl
 want php-cli
@@ -56,7 +57,7 @@ else
     ./mysql97.sh >/dev/null
 fi
 
-/usr/bin/python3 -c 'import pymysql, MySQLdb, sqlalchemy'
+/usr/bin/python3 -c 'import pymysql, MySQLdb, sqlalchemy, pytest'
 /usr/bin/perl -MDBD::mysql -MDBD::MariaDB -e 1
 command -v "${PHIPROXY_MARIADBD:-mariadbd}" >/dev/null
 command -v "${PHIPROXY_CHROMIUM:-chromium}" >/dev/null

@@ -1,6 +1,7 @@
 package suites
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -9,12 +10,16 @@ import (
 	"phiproxy/e2e/servers"
 )
 
+// whole is off in `go test ./...`, which leaves out a few long tests, and on in `make suites`.
+var whole = flag.Bool("whole", false, "run the suites' longest tests, too")
+
 // running holds one server of each real kind.
 var running = map[servers.Kind]*servers.Server{}
 
 var kinds = []servers.Kind{servers.MariaDB, servers.MySQL}
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	code, err := run(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -44,22 +49,17 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// startProxy makes an empty database and another one with a proxy in front of it.
-func startProxy(t *testing.T, kind servers.Kind, direct, proxied string) *harness.Proxy {
+// startProxy starts a proxy in front of a database of the application's, and makes other databases that are empty.
+func startProxy(t *testing.T, kind servers.Kind, application string, empty ...string) *harness.Proxy {
 	t.Helper()
 	s := running[kind]
-	c, err := s.Admin("")
-	if err != nil {
+	for _, name := range empty {
+		createDatabase(t, s, name)
+	}
+	if err := harness.CreateDatabase(s, application); err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	if err := c.Exec("CREATE DATABASE IF NOT EXISTS " + direct); err != nil {
-		t.Fatal(err)
-	}
-	if err := harness.CreateDatabase(s, proxied); err != nil {
-		t.Fatal(err)
-	}
-	p, err := harness.Start(harness.Options{Server: s, Database: proxied, ListenTLS: true, BackendTLS: "verify"})
+	p, err := harness.Start(harness.Options{Server: s, Database: application, ListenTLS: true, BackendTLS: "verify"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,4 +69,16 @@ func startProxy(t *testing.T, kind servers.Kind, direct, proxied string) *harnes
 		}
 	})
 	return p
+}
+
+func createDatabase(t *testing.T, s *servers.Server, name string) {
+	t.Helper()
+	c, err := s.Admin("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Exec("CREATE DATABASE IF NOT EXISTS " + name); err != nil {
+		t.Fatal(err)
+	}
 }

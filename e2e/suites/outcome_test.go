@@ -18,10 +18,11 @@ type outcomes map[string]string
 
 const suiteTimeout = 3 * time.Minute
 
-// format is how a suite prints its results.
+// format is where a suite runs, and how it prints its results.
 type format struct {
 	result *regexp.Regexp // one test, with the groups "result" and "test"
 	end    *regexp.Regexp // what is printed when all tests have run
+	dir    string         // where it runs
 }
 
 // suite runs a suite's program. Its tests may fail, but all must run.
@@ -31,7 +32,7 @@ func suite(t *testing.T, f format, env []string, name string, args ...string) (o
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
-	cmd.Dir = t.TempDir()
+	cmd.Dir = f.dir
 	out, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) || ctx.Err() != nil {
 		t.Fatalf("%s: %v, %v\n%s", name, err, ctx.Err(), out)

@@ -1,0 +1,6 @@
+"""Tests that SQLAlchemy does not want from every dialect stay as its defaults say."""
+from sqlalchemy.testing.requirements import SuiteRequirements
+
+
+class Requirements(SuiteRequirements):
+    pass
