@@ -132,3 +132,23 @@ func fateOf(c *client.Conn, sql string) string {
 	}
 	return strings.Join(values, ",")
 }
+
+// What a session tracks arrives in one piece with the answer to a statement that phiproxy runs in a transaction of its own.
+func TestTrackedStateOfALookup(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := startProxy(t, harness.Options{Server: s, Database: "tracked"})
+		c, err := client.Dial(client.Options{Addr: p.Addr, User: servers.AppUser, Password: servers.AppPassword, Database: p.Database, Set: mysql.CLIENT_SESSION_TRACK})
+		opened(t, c, err)
+		exec(t, c, "INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', '"+provider(1)+"', 'Ada'), ('b', '"+provider(1)+"', 'Bea')",
+			"SET SESSION session_track_transaction_info = 'STATE'")
+		for _, name := range []string{"Cleo", "Cleo", "Dora"} {
+			exec(t, c, "UPDATE cases SET patient_first = '"+name+"' WHERE case_id IN ('a', 'b')")
+			if r, err := c.Query("UPDATE cases SET patient_last = '" + name + "'"); err != nil || r[0].Err != nil || r[0].Status&mysql.SERVER_STATUS_IN_TRANS != 0 {
+				t.Errorf("%+v, %v", r, err)
+			}
+		}
+		if got := query(t, c, "SELECT patient_first, patient_last FROM cases WHERE case_id = 'b'").Rows[0]; !cmp.Equal(text(got), []string{"Dora", "Dora"}) {
+			t.Errorf("%v", text(got))
+		}
+	})
+}

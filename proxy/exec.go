@@ -3,6 +3,9 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"slices"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
@@ -93,7 +96,9 @@ func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 	if err != nil {
 		return ok, err
 	}
-	ok.Status = end.Status // f's said that a transaction was open
+	// f's status said that a transaction was open. What the session tracks came with either: the GTID with the COMMIT.
+	ok.Status = end.Status | ok.Status&mysql.SERVER_SESSION_STATE_CHANGED
+	ok.StateChanges = slices.Concat(ok.StateChanges, end.StateChanges)
 	return ok, nil
 }
 
@@ -122,6 +127,6 @@ func (s *session) sendText(text []byte) (packet.OK, error) {
 	if err != nil {
 		return packet.OK{}, err
 	}
-	h.ok.Info = bytes.Clone(h.ok.Info) // a view until the next read
+	h.ok.Info, h.ok.StateChanges = bytes.Clone(h.ok.Info), bytes.Clone(h.ok.StateChanges) // views until the next read
 	return h.ok, nil
 }

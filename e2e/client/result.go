@@ -138,6 +138,9 @@ func (c *Conn) okResult(b []byte) (Result, error) {
 	}
 	var o packet.OK
 	err := o.Decode(b, c.Capabilities)
+	if err == nil {
+		err = packet.EachStateChange(o.StateChanges, func(byte, []byte) {})
+	}
 	return Result{AffectedRows: o.AffectedRows, InsertID: o.InsertID, Info: string(o.Info), Status: o.Status, Warnings: o.Warnings}, err
 }
 
