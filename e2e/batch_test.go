@@ -89,3 +89,44 @@ func runBatch(t *testing.T, s side, sql string) []client.Result {
 	}
 	return r
 }
+
+// COM_SET_OPTION allows several statements and forbids them, whatever the login said; resetting the connection and logging in
+// again do to that what they do directly.
+func TestMultiStatementOption(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		for name, caps := range map[string]uint32{"option_off": 0, "option_on": mysql.CLIENT_MULTI_STATEMENTS} {
+			plain, sealed := batchSides(t, s, name, caps)
+			var seen [2][]any
+			for i, s := range []side{plain, sealed} {
+				seen[i] = multiOption(t, s)
+			}
+			if diff := cmp.Diff(seen[0], seen[1]); diff != "" {
+				t.Errorf("%s: directly (-), through phiproxy (+)\n%s", name, diff)
+			}
+		}
+	})
+}
+
+func multiOption(t *testing.T, s side) (seen []any) {
+	t.Helper()
+	try := func() {
+		r := runBatch(t, s, "SELECT 1; SELECT 2")
+		seen = append(seen, len(r), r[0].Err != nil)
+	}
+	try()
+	for _, option := range []string{"\x00\x00", "\x01\x00", "\x02\x00", "\x00\x00"} {
+		seen = append(seen, do(t, s, mysql.COM_SET_OPTION, option).Err != nil)
+		try()
+	}
+	do(t, s, mysql.COM_RESET_CONNECTION, "")
+	try()
+	if err := s.conn.ChangeUser(client.Options{User: servers.AppUser, Password: servers.AppPassword, Database: s.database}); err != nil {
+		t.Fatal(err)
+	}
+	try()
+	seen = append(seen, len(runBatch(t, s, "SELECT patient_first FROM cases WHERE FALSE; SELECT 2")))
+	do(t, s, mysql.COM_SET_OPTION, "\x01\x00")
+	do(t, s, mysql.COM_RESET_CONNECTION, "")
+	try()
+	return seen
+}
