@@ -79,11 +79,29 @@ func (r *recorded) expect(what string, q audit.Query, want ...string) {
 	}
 }
 
+// A statement that computes with values saw those of every row that it looked at.
+func TestComputedStatementsAreRecorded(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		mark := newCanary()
+		p := startRecorded(t, harness.Options{Server: s, Database: "access_log_computed"}, t.TempDir())
+		alice, bob := p.as(servers.AppUser, servers.AppPassword, "alice"), p.as(servers.AdminUser, servers.AdminPassword, "bob")
+		exec(t, alice, insertCase("a", 1, mark.marker(1)), insertCase("b", 2, mark.marker(2)), insertCase("c", 3, mark.marker(3)))
+		query(t, bob, "SELECT case_id FROM cases WHERE user_id <> '"+provider(3)+"' AND patient_first = '"+mark.marker(1)+"'")
+		exec(t, bob, "DELETE FROM cases WHERE user_id = '"+provider(3)+"' AND patient_first = '"+mark.marker(3)+"'")
+		const a, b = servers.AppUser + "/alice ", servers.AdminUser + "/bob "
+		p.expect("owner 1", audit.Query{Owner: provider(1)}, a+"INSERT done", b+"SELECT done")
+		p.expect("owner 2", audit.Query{Owner: provider(2)}, a+"INSERT done", b+"SELECT done")
+		p.expect("owner 3", audit.Query{Owner: provider(3)}, a+"INSERT done", b+"DELETE done")
+		p.sound()
+		noTrace(t, mark, p)
+	})
+}
+
 // Who touched whose values is recorded exactly, whatever the form of the statement; no value is.
 func TestAccessLog(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		mark := newCanary()
-		p := startRecorded(t, harness.Options{Server: s, Database: "access_log"}, t.TempDir())
+		p := startRecorded(t, harness.Options{Server: s, Database: "access_log", Scratch: "off"}, t.TempDir())
 		alice := p.as(servers.AppUser, servers.AppPassword, "alice")
 		bob := p.as(servers.AdminUser, servers.AdminPassword, "bob")
 
@@ -278,7 +296,7 @@ func TestStatementsAndSessionsAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := "  tokens:\n    - {name: viewer, sha256: " + hash + ", role: viewer, expires: 2100-01-01}\n"
-	p := startProxy(t, harness.Options{Server: s, Database: "listed", Admin: settings})
+	p := startProxy(t, harness.Options{Server: s, Database: "listed", Admin: settings, Scratch: "off"})
 	c := app(t, p)
 	exec(t, c, insertCase("a", 1, mark.marker(1)), "BEGIN")
 	fault(t, "search", queryError(t, c, "SELECT case_id FROM cases WHERE patient_first = '"+mark.marker(2)+"' OR patient_first = "+mark.marker(3)))

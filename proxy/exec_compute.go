@@ -203,7 +203,7 @@ func appendName(dst []byte, name string) []byte {
 func (c *compute) workTable(f *rewrite.Fetch, flags []uint16) scratch.WorkTable {
 	t := f.Table
 	w := scratch.WorkTable{Name: f.Work, Schema: t.Schema, Table: t.Name}
-	if c.st.Compute.Keys {
+	if c.st.Compute != nil && c.st.Compute.Keys {
 		w.Unique = f.UniqueKeys()
 	}
 	for i, fc := range f.Columns {
