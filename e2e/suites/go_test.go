@@ -23,6 +23,7 @@ const (
 
 // The tests of github.com/go-sql-driver/mysql, of the version that the module uses.
 func TestGoSQLDriver(t *testing.T) {
+	t.Parallel()
 	left := goOutside
 	if !*whole {
 		left += "|" + goLong

@@ -22,6 +22,7 @@ const alchemyShort = "round_trip or insert or rowcount or cursor or fetch or nul
 // SQLAlchemy's tests of its dialect, on PyMySQL. Some fail on every server, since its defaults do not know what these offer; they
 // must fail through the proxy too. The database test_schema is the suite's name for another one.
 func TestSQLAlchemy(t *testing.T) {
+	t.Parallel()
 	tests := alchemyShort
 	if *whole {
 		tests = ""
