@@ -1,0 +1,101 @@
+package rewrite
+
+import (
+	"strings"
+	"testing"
+)
+
+// What an UPDATE or DELETE that looks at protected values asks the backend for, and what the scratch server chooses by.
+func TestComputedWriteTexts(t *testing.T) {
+	for _, c := range []struct{ sql, rows, choose, set string }{
+		{"UPDATE cases SET case_status = 1 WHERE user_id = 'u1' AND patient_first = 'CANARY'",
+			"FROM cases WHERE (user_id = 'u1') LIMIT 18446744073709551615 FOR UPDATE",
+			"WHERE user_id = 'u1' AND patient_first = 'CANARY'", ""},
+		{"UPDATE cases c SET c.case_status = 1 WHERE c.patient_first LIKE 'CANARY%' ORDER BY c.patient_last LIMIT 2",
+			"FROM cases c LIMIT 18446744073709551615 FOR UPDATE",
+			"WHERE c.patient_first LIKE 'CANARY%' ORDER BY c.patient_last LIMIT 2", ""},
+		{"DELETE FROM cases WHERE patient_last > 'CANARY' OR active = 1",
+			"FROM cases LIMIT 18446744073709551615 FOR UPDATE", "WHERE patient_last > 'CANARY' OR active = 1", ""},
+		{"UPDATE cases SET patient_last = CONCAT(patient_last, 'CANARY') WHERE case_id = 'c1' LIMIT 1",
+			"FROM cases WHERE (case_id = 'c1') LIMIT 1 FOR UPDATE", "", "SET patient_last = CONCAT(patient_last, 'CANARY')"},
+		{"UPDATE cases SET case_status = 4, active = 0, patient_first = CONCAT('CANARY', case_status), app.cases.patient_last = 'CANARY'",
+			"FROM cases LIMIT 18446744073709551615 FOR UPDATE", "",
+			"SET case_status = 4, patient_first = CONCAT('CANARY', case_status), cases.patient_last = 'CANARY'"},
+	} {
+		s := computes(t, c.sql)
+		if s.ComputedWrite == nil {
+			t.Fatalf("%s: %s", c.sql, s.Verdict)
+		}
+		rows := string(s.RowsText(nil))
+		if got := rows[strings.LastIndex(rows, " FROM ")+1:]; got != c.rows {
+			t.Errorf("%s: asks for %q, want %q", c.sql, got, c.rows)
+		}
+		if s.ComputedWrite.Work != "" {
+			choose, _ := s.ChooseText(nil)
+			if got := string(choose); !strings.HasSuffix(got, c.choose) || c.choose == "" {
+				t.Errorf("%s: chooses by %q, want %q", c.sql, got, c.choose)
+			}
+		}
+		if c.set != "" {
+			if got := string(s.ComputeSetText(nil)); !strings.HasSuffix(got, c.set) {
+				t.Errorf("%s: computes by %q, want %q", c.sql, got, c.set)
+			}
+		}
+		patch := RowPatch{Key: [][]byte{[]byte("c1")}}
+		for range s.WrittenColumns() {
+			patch.Set = append(patch.Set, []byte("x'00'"))
+		}
+		sent, err := s.UpdateText(nil, []RowPatch{patch})
+		if s.ComputedWrite.Deletes {
+			sent, err = s.DeleteText(nil, [][][]byte{patch.Key}), nil
+		}
+		if err != nil || strings.Contains(rows+string(sent), "CANARY") || !strings.Contains(string(sent), " WHERE ") {
+			t.Errorf("%s: sends %q, %q, %v", c.sql, rows, sent, err)
+		}
+	}
+}
+
+// Values of an INSERT are taken out and put back in the order of the text.
+func TestComputedInsert(t *testing.T) {
+	s := computes(t, "INSERT INTO cases (case_id, patient_first, user_id, patient_last) VALUES ('a', UPPER('x'), 'u1', 'y'), ('b', NULL, 'u2', CONCAT('z', 'z'))")
+	var got []string
+	for _, row := range s.ComputedRows() {
+		for _, v := range row {
+			got = append(got, string(v))
+		}
+	}
+	if want := "UPPER('x')|'y'|NULL|CONCAT('z', 'z')"; strings.Join(got, "|") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	text := string(s.WithValues(nil, [][][]byte{{[]byte("X"), []byte("y")}, {nil, {}}}))
+	if want := "VALUES ('a',  x'58' , 'u1',  x'79' ), ('b',  NULL , 'u2',  '' )"; !strings.HasSuffix(text, want) {
+		t.Errorf("got %q, want the end %q", text, want)
+	}
+}
+
+// What stays refused: writes that would put plaintext into other columns, and what the scratch server cannot know.
+func TestComputedWritesRefused(t *testing.T) {
+	p := NewPlanner(appSchema(MySQL), 10).WithScratch()
+	for _, sql := range []string{
+		"UPDATE cases SET demo_file = patient_last",
+		"UPDATE cases SET case_status = (patient_last = 'x') WHERE patient_first = 'y'",
+		"UPDATE cases SET patient_last = (SELECT MAX(last_name) FROM user_profile)",
+		"UPDATE cases SET patient_last = CONCAT(RAND(), patient_last)",
+		"UPDATE cases SET patient_last = @x",
+		"UPDATE cases SET user_id = patient_last",
+		"UPDATE cases SET user_id = 'u2', patient_last = CONCAT(user_id, 'x')",
+		"UPDATE cases SET patient_last = CONCAT(patient_last, 'a'), patient_last = CONCAT(patient_last, 'b')",
+		"UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 1 WHERE c.patient_last = 'x'",
+		"DELETE c FROM cases c WHERE c.patient_last = 'x'",
+		"DELETE FROM cases WHERE patient_last IN (SELECT last_name FROM user_profile)",
+		"DELETE FROM cases WHERE patient_last = 'x' AND SLEEP(1)",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', (SELECT 'x'))",
+		"INSERT INTO cases SET case_id = 'a', user_id = 'u1', patient_first = 'x', patient_last = UPPER(patient_first)",
+		"INSERT INTO cases SET case_id = 'a', user_id = UPPER('u1'), patient_first = UPPER('x')",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', UPPER('x')) ON DUPLICATE KEY UPDATE patient_first = 'y'",
+	} {
+		if s, f := p.Plan(appState(), []byte(sql)); f == nil {
+			t.Errorf("%s is not refused: %s", sql, s.Why)
+		}
+	}
+}
