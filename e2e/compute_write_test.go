@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,6 +91,34 @@ func awaitScratch(t *testing.T, c *client.Conn) {
 			t.Fatalf("no scratch server: %v", r[0].Err)
 		}
 	}
+}
+
+// Sessions that change the same values at once lose no change: the rows are locked from when they are read.
+func TestComputedWritesAtOnce(t *testing.T) {
+	const sessions, rounds = 4, 8
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := startProxy(t, harness.Options{Server: s, Database: "compute_writes_at_once"})
+		first := app(t, p)
+		awaitScratch(t, first)
+		exec(t, first, "INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', '"+provider(1)+"', 'x'), ('b', '"+provider(2)+"', 'x')")
+		var group sync.WaitGroup
+		for range sessions {
+			c := app(t, p)
+			group.Go(func() {
+				for range rounds {
+					if err := c.Exec("UPDATE cases SET patient_first = CONCAT(patient_first, 'x') WHERE patient_first LIKE 'x%'"); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		for _, row := range query(t, first, "SELECT CHAR_LENGTH(patient_first) FROM cases ORDER BY case_id").Rows {
+			if want := fmt.Sprint(1 + sessions*rounds); row[0].Data != want {
+				t.Errorf("%s changes, want %s", row[0].Data, want)
+			}
+		}
+	})
 }
 
 // What writes compare with protected values, and what they compute, is in no file of the server or the proxy.
