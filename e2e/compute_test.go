@@ -17,7 +17,7 @@ func computed() []statement {
 	var list []statement
 	for i, line := range strings.Split(computeSQL, "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			list = append(list, statement{id: fmt.Sprintf("line %d", i+1), sql: line, computed: true})
+			list = append(list, statement{id: fmt.Sprintf("line %d", i+1), sql: line, computed: true, anyPlan: strings.Contains(line, "@@") || strings.Contains(line, "LAST_INSERT_ID")})
 		}
 	}
 	return list

@@ -19,7 +19,7 @@ type statement struct {
 	sql string
 	// computed says that the answer may come from the scratch server, whose work tables have no keys.
 	computed bool
-	derived  bool // columns come out of a derived table
+	anyPlan  bool // what the optimizer's plan decides of its columns' metadata is not compared
 }
 
 // firstCase is the number in the ids of the seed data's first case.

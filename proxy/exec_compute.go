@@ -37,7 +37,9 @@ type compute struct {
 	execution *prepared // nil in the text protocol
 	opener    *opener
 	scratch   *scratch.Session
-	broken    error // the backend's connection is not in step
+	broken    error    // the backend's connection is not in step
+	literals  [][]byte // of the statement's values, see rewrite.Statement.ComputeText
+	variables [][]byte // statements that give the scratch session the client's user variables
 }
 
 func (c *compute) close() {
@@ -59,6 +61,9 @@ func (c *compute) load() (err error) {
 	}
 	c.scratch.Database = s.state.Database
 	return s.reading(len(c.st.Compute.Fetches) > 1, func() error {
+		if err := c.askValues(); err != nil {
+			return err
+		}
 		for i := range c.st.Compute.Fetches {
 			if err := c.fetch(i); err != nil {
 				return err
@@ -363,6 +368,14 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 		return nil, err
 	}
 	c.scratch.Database = s.state.Database
+	if err := s.reading(false, c.askValues); err != nil {
+		return nil, err
+	}
+	for _, set := range c.variables {
+		if _, err := c.scratch.Query(s.ctx, set); err != nil {
+			return nil, err
+		}
+	}
 	none := func(func([][]byte, error) bool) {}
 	for i := range st.Compute.Fetches {
 		f := &st.Compute.Fetches[i]
@@ -374,7 +387,7 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 			return nil, err
 		}
 	}
-	p, err := c.scratch.Prepare(s.ctx, st.ComputeText(nil))
+	p, err := c.scratch.Prepare(s.ctx, st.ComputeText(nil, c.literals))
 	if err != nil {
 		return nil, err
 	}
@@ -390,6 +403,7 @@ func (c *compute) answer() error {
 	if err := c.passColumns(rows.Columns); err != nil {
 		return err
 	}
+	shown := uint64(0)
 	for {
 		p, err := rows.Next()
 		if err == io.EOF {
@@ -399,6 +413,7 @@ func (c *compute) answer() error {
 			return err
 		}
 		c.s.rows++
+		shown++
 		if err := c.s.client.WritePacket(p); err != nil {
 			return err
 		}
@@ -406,14 +421,22 @@ func (c *compute) answer() error {
 	if err := c.keepWarnings(rows.OK.Warnings); err != nil {
 		return err
 	}
+	if err := c.keepCounts(shown); err != nil {
+		return err
+	}
 	return c.s.sendEOF(packet.OK{Status: c.s.status, Warnings: rows.OK.Warnings})
 }
 
 func (c *compute) run() (*scratch.Rows, error) {
-	if c.execution == nil {
-		return c.scratch.Query(c.s.ctx, c.st.ComputeText(nil))
+	for _, set := range c.variables {
+		if _, err := c.scratch.Query(c.s.ctx, set); err != nil {
+			return nil, err
+		}
 	}
-	p, err := c.scratch.Prepare(c.s.ctx, c.execution.st.ComputeText(nil))
+	if c.execution == nil {
+		return c.scratch.Query(c.s.ctx, c.st.ComputeText(nil, c.literals))
+	}
+	p, err := c.scratch.Prepare(c.s.ctx, c.execution.st.ComputeText(nil, c.literals))
 	if err != nil {
 		return nil, err
 	}

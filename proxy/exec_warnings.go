@@ -15,6 +15,8 @@ type diagnostics struct {
 	kept     bool      // own holds what the server said about the statement, too
 	alone    bool      // the server's are of another statement
 	rowCount []byte    // ROW_COUNT(), when the server's is that of the proxy's COMMIT
+
+	foundRows []byte // FOUND_ROWS(), when the server's is that of the proxy's own question
 }
 
 // known reports whether there is anything that the server cannot tell.
@@ -43,7 +45,9 @@ func (s *session) askDiagnostics(sql []byte) (done bool, err error) {
 	q := question(sql)
 	switch {
 	case q == "SELECT ROW_COUNT()" && d.rowCount != nil:
-		return true, s.askRowCount(sql)
+		return true, s.askCounted(sql, d.rowCount)
+	case q == "SELECT FOUND_ROWS()" && d.foundRows != nil:
+		return true, s.askCounted(sql, d.foundRows)
 	case q == "SHOW WARNINGS", q == "SHOW ERRORS":
 		return true, s.askConditions(sql, q == "SHOW ERRORS")
 	case q == "SHOW COUNT(*) WARNINGS", q == "SHOW COUNT(*) ERRORS":
@@ -63,12 +67,13 @@ func question(sql []byte) string {
 	return strings.Join(strings.Fields(strings.ToUpper(text)), " ")
 }
 
-func (s *session) askRowCount(sql []byte) error {
+func (s *session) askCounted(sql, count []byte) error {
 	a, err := s.query(sql)
 	if err != nil {
 		return err
 	}
-	a.Rows = [][][]byte{{s.diag.rowCount}}
+	a.Rows = [][][]byte{{count}}
+	s.diag = diagnostics{} // what follows asks about this question, which the server has answered
 	return s.sendAnswer(a)
 }
 

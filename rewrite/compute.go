@@ -21,6 +21,9 @@ type Compute struct {
 	Clock   bool // the statement asks for the time
 	Keys    bool // work tables get the unique keys: what a group's columns depend on decides whether MySQL takes the statement
 
+	Values    []SessionValue // asked from the backend before the fetches
+	FoundRows bool           // SQL_CALC_FOUND_ROWS: the scratch server knows how many rows there would be
+
 	edits []edit // of the client's text
 }
 
@@ -82,11 +85,18 @@ func (s *Statement) clauseWith(dst []byte, v span, param func(dst []byte, n int)
 	return append(dst, s.SQL[last:s.Tokens[v.to-1].End]...), nil
 }
 
-// ComputeText appends the statement for the scratch server: the client's own with work tables in place of its tables.
-func (s *Statement) ComputeText(dst []byte) []byte {
+// ComputeText appends the statement for the scratch server: the client's own with work tables in place of its tables, and
+// literals in place of what the session's values gave; a value without one stays as it is written.
+func (s *Statement) ComputeText(dst []byte, literals [][]byte) []byte {
 	t := &text{s: s, dst: dst}
 	for _, e := range s.Compute.edits {
-		t.apply(e)
+		switch {
+		case e.value == 0:
+			t.apply(e)
+		case e.value <= len(literals):
+			t.replace(e.at, e.end)
+			t.dst = append(t.dst, literals[e.value-1]...)
+		}
 	}
 	return t.rest()
 }
@@ -99,6 +109,8 @@ type computing struct {
 	whole  bool              // `*` or NATURAL: every column is needed
 	clock  bool
 	groups bool // it groups or aggregates
+	asked  int  // calls of sessionFunctions and variables
+	found  bool // SQL_CALC_FOUND_ROWS
 	blocks []*computed
 	stack  []*computed
 	edits  []edit
@@ -112,6 +124,7 @@ type computed struct {
 	tables  []*tableUse
 	derived bool // it has entries that are no base tables
 	natural bool
+	lock    span // FOR UPDATE, LOCK IN SHARE MODE
 }
 
 // tableUse is one reference to a base table.
@@ -121,6 +134,7 @@ type tableUse struct {
 	name      string // what columns are qualified with
 	ref       string // how SQL refers to it
 	at, end   int    // its tokens
+	hints     span   // USE INDEX and so on
 	preserved bool   // no outer join fills it up with NULL
 }
 
@@ -131,11 +145,13 @@ func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
 	}
 	c := &computing{u: u, pr: pr}
 	pr.stmt.Accept(c)
-	if c.err != nil {
+	values := u.sessionValues()
+	if c.err != nil || len(values) != c.asked {
 		return nil, why
 	}
+	c.replaceValues(values)
 	p := &Plan{Verdict: Scratch, Why: "computes with protected values: rows are fetched, opened, and the statement runs over them in the scratch server (" + why.ID + ")",
-		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, edits: c.edits}}
+		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, Values: values, FoundRows: c.found, edits: c.edits}}
 	names := map[string]int{}
 	for _, b := range c.blocks {
 		for _, t := range b.tables {
@@ -180,7 +196,9 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.WithClause:
 		c.recursive(n)
 	case *ast.TableRefsClause:
-		c.joins(c.stack[len(c.stack)-1], n.TableRefs, true)
+		if len(c.stack) > 0 {
+			c.joins(c.stack[len(c.stack)-1], n.TableRefs, true)
+		}
 	case *ast.AggregateFuncExpr:
 		c.groups = true
 	case *ast.TableSource:
@@ -191,7 +209,9 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 		c.unqualify(n.Schema)
 	case *ast.FuncCallExpr:
 		c.function(n)
-	case *ast.VariableExpr, *ast.DefaultExpr, *ast.ValuesExpr, *ast.MatchAgainst:
+	case *ast.VariableExpr:
+		c.variable(n)
+	case *ast.DefaultExpr, *ast.ValuesExpr, *ast.MatchAgainst:
 		c.refuse("%T", n)
 	}
 	return n, c.err != nil
@@ -234,13 +254,15 @@ func (c *computing) enterSelect(n *ast.SelectStmt) {
 	b := &computed{stmt: n}
 	c.stack = append(c.stack, b)
 	c.blocks = append(c.blocks, b)
-	if n.LockInfo != nil && n.LockInfo.LockType != ast.SelectLockNone || n.SelectIntoOpt != nil || n.SelectStmtOpts != nil && n.SelectStmtOpts.CalcFoundRows {
-		c.refuse("FOR UPDATE, INTO or SQL_CALC_FOUND_ROWS")
+	if n.SelectIntoOpt != nil {
+		c.refuse("INTO")
 	}
+	c.locking(n)
 	if n.Kind == ast.SelectStmtKindTable {
 		c.whole = true
 	}
 	c.groups = c.groups || n.GroupBy != nil || n.Distinct
+	c.found = c.found || n.SelectStmtOpts != nil && n.SelectStmtOpts.CalcFoundRows
 }
 
 // joins collects the base tables of a FROM clause.
@@ -290,11 +312,63 @@ func (c *computing) table(b *computed, n *ast.TableName, as ast.CIStr, preserved
 	case t.table == nil || at < 0 || t.at < 0 || schema == "":
 		c.refuse("table %s", name)
 		return
-	case len(n.IndexHints) > 0 || len(n.PartitionNames) > 0 || n.TableSample != nil || n.AsOf != nil:
+	case len(n.PartitionNames) > 0 || n.TableSample != nil || n.AsOf != nil:
 		c.refuse("hints of table %s", name)
 		return
 	}
+	if len(n.IndexHints) > 0 {
+		c.hints(t)
+	}
 	b.tables = append(b.tables, t)
+}
+
+// hints finds the index hints behind a table. They are for the backend, whose table has the indexes.
+func (c *computing) hints(t *tableUse) {
+	from := t.end
+	for from < c.u.end && !c.u.is(from, "USE", "FORCE", "IGNORE") {
+		from++
+	}
+	to := from
+	for c.u.is(to, "USE", "FORCE", "IGNORE") && c.u.is(to+1, "INDEX", "KEY") {
+		for to < c.u.end && !c.u.op(to, "(") {
+			to++
+		}
+		to = c.u.closing(to) + 1
+		if c.u.op(to, ",") && c.u.is(to+1, "USE", "FORCE", "IGNORE") {
+			to++
+		}
+	}
+	t.hints = span{from, to}
+	c.edits = append(c.edits, edit{at: from, end: to, text: " "})
+}
+
+// locking leaves the locks to the fetches: work tables need none.
+func (c *computing) locking(n *ast.SelectStmt) {
+	b := c.stack[len(c.stack)-1]
+	if n.LockInfo == nil || n.LockInfo.LockType == ast.SelectLockNone {
+		return
+	}
+	at := -1
+	for i := range c.u.end {
+		if c.u.is(i, "FOR") && c.u.is(i+1, "UPDATE", "SHARE") || c.u.is(i, "LOCK") && c.u.is(i+1, "IN") {
+			if at >= 0 {
+				c.refuse("several locking clauses")
+			}
+			at = i
+		}
+	}
+	if at < 0 || len(n.LockInfo.Tables) > 0 || n.SelectIntoOpt != nil || len(c.stack) > 1 {
+		c.refuse("locking clause")
+		return
+	}
+	b.lock = span{at, at + 2}
+	for i := at + 2; i < c.u.end && c.u.is(i, "SHARE", "MODE", "NOWAIT", "SKIP", "LOCKED", "WAIT"); i++ {
+		b.lock.to = i + 1
+	}
+	if b.lock.to != c.u.end {
+		c.refuse("text behind the locking clause")
+	}
+	c.edits = append(c.edits, edit{at: b.lock.from, end: b.lock.to})
 }
 
 // source makes sure that no table is referred to outside of a FROM clause.
@@ -376,6 +450,9 @@ func (c *computing) function(n *ast.FuncCallExpr) {
 		c.refuse("stored function")
 	case clockFunctions[name]:
 		c.clock = true
+	case randomFunctions[name]:
+	case sessionFunctions[name] && len(n.Args) == 0:
+		c.asked++
 	case name == "unix_timestamp" && len(n.Args) == 0:
 		c.clock = true
 	case !pureFunctions[name]:
@@ -414,6 +491,9 @@ func (c *computing) fetch(b *computed, t *tableUse, names map[string]int) Fetch 
 			table += " AS " + t.ref
 		}
 		f.parts = []clauseText{{text: "SELECT " + strings.Join(list, ", ") + " FROM " + table}}
+		if t.hints.to > 0 {
+			f.parts = append(f.parts, clauseText{text: " ", clause: t.hints})
+		}
 		conditions = slices.DeleteFunc(conditions, func(p condition) bool { return len(p.tables) != 1 || p.tables[0] != t })
 	}
 	word := " WHERE ("
@@ -428,6 +508,9 @@ func (c *computing) fetch(b *computed, t *tableUse, names map[string]int) Fetch 
 		f.parts = append(f.parts, clauseText{text: " AND " + t.ref + "." + quoteName(t.table.Columns[t.table.PrimaryKey[0]].Name) + " IS NOT NULL"})
 	}
 	f.parts = append(f.parts, clauseText{text: " LIMIT 18446744073709551615"}) // or @@sql_select_limit would count here
+	if b.lock.to > 0 {
+		f.parts = append(f.parts, clauseText{text: " ", clause: b.lock})
+	}
 	return f
 }
 

@@ -36,7 +36,9 @@ func TestFetches(t *testing.T) {
 		{"SELECT case_id FROM cases c WHERE patient_first = 'x' AND EXISTS (SELECT 1 FROM surgeon_list s WHERE s.surgeon_id = c.surgeon_id AND s.surgeon_npi = 7)", []string{
 			"FROM `app`.`cases` AS `c` LIMIT", "FROM `app`.`surgeon_list` AS `s` WHERE (s.surgeon_npi = 7) LIMIT"}},
 		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND case_id = (SELECT MAX(case_id) FROM cases)", []string{"FROM `app`.`cases` LIMIT", "FROM `app`.`cases` LIMIT"}},
-		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND phi_encrypted = 0 AND RAND() < 2", nil},
+		{"SELECT case_id FROM cases USE INDEX (a) IGNORE KEY (b) FORCE INDEX (c) WHERE patient_first = USER() AND active = 1 AND RAND() < 2 FOR UPDATE SKIP LOCKED",
+			[]string{"FROM `app`.`cases` USE INDEX (a) IGNORE KEY (b) FORCE INDEX (c) WHERE (active = 1) LIMIT 18446744073709551615 FOR UPDATE SKIP LOCKED"}},
+		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND (@n := 1) = 1", nil},
 	} {
 		if c.fetches == nil {
 			if _, f := NewPlanner(appSchema(MySQL), 10).WithScratch().Plan(appState(), []byte(c.sql)); f == nil {
@@ -80,7 +82,7 @@ func TestFetchesHoldNoPlaintext(t *testing.T) {
 
 func TestComputeText(t *testing.T) {
 	s := computes(t, "SELECT app.cases.patient_first, c.* FROM cases, app.cases AS c WHERE app.cases.patient_first = c.patient_last")
-	got := string(s.ComputeText(nil))
+	got := string(s.ComputeText(nil, nil))
 	a, b := s.Compute.Fetches[0].Work, s.Compute.Fetches[1].Work
 	want := "SELECT cases.patient_first, c.* FROM `" + a + "` AS `cases` , `" + b + "`  AS c WHERE cases.patient_first = c.patient_last"
 	if got != want || a == b {

@@ -6,6 +6,7 @@ import "phiproxy/rewrite/token"
 type edit struct {
 	at, end int
 	text    string
+	value   int // of Compute.Values, from 1, that stands there instead of the text
 }
 
 // text assembles a statement from the client's own and what is put into it, front to back.

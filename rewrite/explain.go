@@ -65,7 +65,7 @@ func (s *Statement) explainCompute(b *strings.Builder) {
 			fmt.Fprintf(b, "backend: %s\n         into %s, for %s\n", text, f.Work, f.Alias)
 		}
 	}
-	fmt.Fprintf(b, "scratch: %s\n", s.ComputeText(nil))
+	fmt.Fprintf(b, "scratch: %s\n", s.ComputeText(nil, nil))
 }
 
 func (s *Statement) explainProbes(b *strings.Builder) {

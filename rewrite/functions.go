@@ -34,3 +34,9 @@ uuid_to_bin week weekday weekofyear weight_string year yearweek to_char is_ipv4 
 
 // clockFunctions tell the time, which the scratch server is told.
 var clockFunctions = set(`now current_timestamp localtime localtimestamp curdate current_date curtime current_time utc_date utc_time utc_timestamp sysdate`)
+
+// randomFunctions give another value each time, so that no condition with one may be judged twice.
+var randomFunctions = set(`rand uuid uuid_short uuid_v4 uuid_v7 random_bytes`)
+
+// sessionFunctions tell of the session with the backend, which is asked for them.
+var sessionFunctions = set(`user current_user session_user system_user database schema version connection_id last_insert_id current_role`)

@@ -85,3 +85,19 @@ SET lc_time_names = DEFAULT, group_concat_max_len = DEFAULT
 SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'
 SELECT patient_first || '-' || "patient_last" AS n FROM cases ORDER BY n, case_id
 SET sql_mode = DEFAULT
+-- What only the session with the backend knows.
+SELECT case_id, LENGTH(USER()) > 0, DATABASE() = SCHEMA(), VERSION() > '5' FROM cases WHERE patient_first > 'B' ORDER BY case_id
+SELECT case_id FROM cases WHERE CONNECTION_ID() > 0 AND CURRENT_USER() <> patient_last AND CURRENT_USER IS NOT NULL ORDER BY case_id
+SELECT LAST_INSERT_ID(), case_id FROM cases WHERE patient_first > 'B' ORDER BY case_id
+SELECT @@autocommit, @@session.group_concat_max_len, UPPER(patient_first) FROM cases ORDER BY case_id
+SET @first = 'Ann', @number = 3, @part = 1.5, @none = NULL, @float = 2e0
+SELECT case_id, @first, @number + 1, @part, @none, @float FROM cases WHERE patient_first = @first OR patient_last > @first ORDER BY case_id
+SELECT case_id FROM cases WHERE CHAR_LENGTH(patient_first) > @number ORDER BY patient_last, case_id
+SELECT case_id, patient_last FROM cases USE INDEX (PRIMARY) WHERE patient_last > 'B' ORDER BY patient_last, case_id
+SELECT c.case_id, c.patient_last FROM cases c FORCE INDEX (PRIMARY) JOIN user_profile u IGNORE INDEX (idx_active) ON u.user_id = c.user_id WHERE c.patient_last > 'B' ORDER BY 1, 2
+SELECT case_id, patient_last FROM cases WHERE patient_last > 'B' AND active = 1 ORDER BY case_id FOR UPDATE
+SELECT case_id, patient_last FROM cases WHERE patient_last > 'B' AND active = 1 ORDER BY case_id LOCK IN SHARE MODE
+SELECT SQL_CALC_FOUND_ROWS case_id, patient_last FROM cases WHERE patient_last > 'B' ORDER BY patient_last, case_id LIMIT 2
+SELECT FOUND_ROWS()
+SELECT COUNT(*) FROM cases WHERE RAND() < 2 AND patient_first IS NOT NULL AND CHAR_LENGTH(UUID()) = 36 AND patient_last > 'A'
+SELECT (SELECT MAX(patient_last) FROM cases), UPPER(cases.patient_first) FROM cases ORDER BY case_id LIMIT 2
