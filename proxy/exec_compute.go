@@ -527,6 +527,7 @@ func (s *session) scratchSettings(clock bool) (scratch.Settings, error) {
 	}
 	settings, err := scratch.NewSettings(values)
 	if err == nil {
+		settings.Names = s.namedCharset(a.Columns[1].Charset, values)
 		s.settings = &settings
 	}
 	return settings, err

@@ -102,3 +102,25 @@ func TestFetchTextWithParameters(t *testing.T) {
 		t.Errorf("%s %v", text, err)
 	}
 }
+
+// What `phiproxy explain` shows of statements that run in the scratch server: the split.
+func TestExplainComputeGolden(t *testing.T) {
+	const path = "testdata/scratch.golden"
+	p := NewPlanner(appSchema(MySQL), 100).WithScratch()
+	var got strings.Builder
+	changed := false
+	for i, c := range readGolden(t, path) {
+		_, st := c.state(t)
+		want := strings.TrimSuffix(c.want, "\n")
+		c.want = p.Explain(st, c.sql)
+		changed = changed || strings.TrimSuffix(c.want, "\n") != want
+		if i > 0 {
+			got.WriteByte('\n')
+		}
+		got.WriteString(c.String())
+	}
+	if changed {
+		t.Errorf("not what it was:\n%s", got.String())
+		proposeGolden(t, path, got.String())
+	}
+}

@@ -36,6 +36,10 @@ var variables = [...]variable{
 
 // Settings are the session variables of a client. The zero value holds none.
 type Settings struct {
+	// Names says that the character sets were chosen by SET NAMES .. COLLATE or at login: then not only literals have that
+	// collation, but parameters and what results are said to be in, too.
+	Names bool
+
 	values [len(variables)]*string
 	zone   string // time_zone
 }
@@ -62,6 +66,11 @@ func NewSettings(values map[string]*string) (Settings, error) {
 		s.values[i] = &literal
 	}
 	return s, nil
+}
+
+// value is a setting's literal, nil without one.
+func (s *Settings) value(name string) *string {
+	return s.values[slices.IndexFunc(variables[:], func(v variable) bool { return v.name == name })]
 }
 
 // At gives the same settings at another time: seconds since 1970 with up to six decimals, what NOW() then says.
@@ -93,11 +102,18 @@ func quoteName(text string) string { return "`" + strings.ReplaceAll(text, "`", 
 // assignments appends "name=value, ..." of the variables that the server knows.
 func (s *Settings) assignments(dst []byte, known map[string]bool, f rewrite.Flavor) []byte {
 	for i, v := range s.values {
+		if s.Names && strings.Contains(variables[i].name, "_connection") || s.Names && variables[i].name == "character_set_results" {
+			continue
+		}
 		if v == nil || !known[variables[i].name] {
 			continue
 		}
 		if len(dst) > 0 {
 			dst = append(dst, ", "...)
+		}
+		if s.Names && variables[i].name == "character_set_client" {
+			dst = append(append(append(append(dst, "NAMES "...), *v...), " COLLATE "...), *s.value("collation_connection")...)
+			continue
 		}
 		dst = append(append(dst, variables[i].name...), '=')
 		if i == 0 {
