@@ -55,7 +55,7 @@ suites: ## other drivers' own test suites whole, directly and through phiproxy
 	e2e/setup.sh
 	$(GO) test -count=1 -timeout $(TIMEOUT) ./e2e/suites -whole
 
-fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each server
+fuzz: ## every fuzz target for FUZZTIME (30s), 10,000 random reads and 10,000 that compute on each server
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
@@ -63,6 +63,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each s
 		done; \
 	done
 	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomReads$$' ./e2e -reads 10000 -reads-seed 3
+	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomComputes$$' ./e2e -computes 5000 -computes-seed 3
 
 vuln: ## known vulnerabilities in what the binaries call (needs the network)
 	$(GO) tool govulncheck ./...

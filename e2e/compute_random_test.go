@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	computes    = flag.Int("computes", 1000, "statements of TestRandomComputes on each server, each in both protocols")
+	computes    = flag.Int("computes", 400, "statements of TestRandomComputes on each server, each in both protocols")
 	computeSeed = flag.Uint64("computes-seed", 1, "their seed")
 	computeFrom = flag.Int("computes-from", 0, "number of the first one")
 )
