@@ -295,8 +295,16 @@ func (c *computingWrite) Enter(n ast.Node) (ast.Node, bool) {
 		c.column(n)
 	case *ast.SubqueryExpr, *ast.ExistsSubqueryExpr, *ast.CompareSubqueryExpr, *ast.SelectStmt, *ast.SetOprStmt, *ast.AggregateFuncExpr, *ast.WindowFuncExpr:
 		c.fail(fault.Unsure.With("%T", n))
+	case *ast.VariableExpr: // the scratch server has none of the session's
+		c.fail(fault.Unsure.With("variable"))
 	default:
 		c.c.Enter(n)
+	}
+	if f, ok := n.(*ast.FuncCallExpr); ok {
+		name, _ := c.u.ident(f.FnName)
+		if name = strings.ToLower(name); sessionFunctions[name] || randomFunctions[name] {
+			c.fail(fault.Unsure.With("function %s", name))
+		}
 	}
 	return n, c.err != nil || c.c.err != nil
 }
