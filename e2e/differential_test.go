@@ -119,6 +119,24 @@ func (a answer) clearComputed() {
 	})
 }
 
+// workNames are names of databases and tables in the scratch server.
+var workNames = regexp.MustCompile(`phiproxy-work|w_[0-9a-f]{16}`)
+
+// workName is a name of the scratch server's that a client can see, "" when there is none.
+func (a answer) workName() (found string) {
+	a.eachColumn(func(c *client.Column) {
+		for _, name := range []string{c.Schema, c.Table, c.OrgTable, c.Name, c.OrgName} {
+			if workNames.MatchString(name) {
+				found = name
+			}
+		}
+	})
+	if err := a.err(); err != nil && workNames.MatchString(err.Message) {
+		found = err.Message
+	}
+	return found
+}
+
 // clearPlan takes out what servers show of a column depending on their plan: what an expression becomes in a temporary table,
 // and where a column of a derived table comes from, which is another when the table is merged into the query around it.
 func (a answer) clearPlan() {
@@ -316,6 +334,9 @@ func (p *pair) compare(t *testing.T, st statement, do func(side) answer, prepare
 		// Until it has run, MySQL says 31 for the decimals of a text column of a union and 0 for those of a binary one.
 		want.clearPreparedDecimals()
 		got.clearPreparedDecimals()
+	}
+	if name := got.workName(); name != "" {
+		t.Errorf("%s: %s: the scratch server's own name %q reached the client", st.id, st.sql, name)
 	}
 	if st.computed {
 		want.clearComputed()

@@ -43,7 +43,7 @@ func startSite(t *testing.T) *site {
 	prepare(t, server)
 	s, dir := &site{tokens: map[string]string{}}, t.TempDir()
 	s.proxy, err = harness.Start(harness.Options{
-		Server: server, Database: database, Admin: s.makeTokens(t),
+		Server: server, Database: database, Admin: s.makeTokens(t), Scratch: "off", // so that there are refusals to show
 		Extra: fmt.Sprintf("audit: {dir: %s, key_file: %s}", filepath.Join(dir, "access"), filepath.Join(dir, "sign.pem")),
 	})
 	if err != nil {
