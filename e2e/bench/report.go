@@ -24,6 +24,10 @@ connections. A figure is the median of the rounds' ratios of throughput, with th
 the greatest in parentheses. Direct and HAProxy work on the application's table in plaintext, phiproxy on its encrypted copy: four sealed
 columns, %d rows of %d owners.
 
+The UPDATE changes rows that the proxy has mostly seen before, as an application does that shows a case before it changes it; they are
+remembered, sealed (limits.remembered_rows). A row that it has not seen costs one SELECT more: PHIPROXY_LIMITS_REMEMBERED_ROWS=0 shows that.
+The last column is the processor time of the proxy alone.
+
 Server: %s, %d CPUs, no TLS.
 `
 
