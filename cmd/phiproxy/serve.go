@@ -68,27 +68,29 @@ type listeners struct {
 }
 
 func (a *assembly) listen() (l listeners, err error) {
-	if l.mysql, err = net.Listen("tcp", a.cfg.Listen.Address); err != nil {
-		return l, err
-	}
 	if path := a.cfg.Listen.Socket; path != "" {
 		if l.local, err = listenLocal(path); err != nil {
-			return l, errors.Join(err, l.mysql.Close())
+			return l, err
 		}
 	}
-	if a.admin == nil {
-		return l, nil
+	if a.admin != nil {
+		if l.admin, err = net.Listen("tcp", a.cfg.Admin.Address); err != nil {
+			return l, errors.Join(err, l.close())
+		}
 	}
-	if l.admin, err = net.Listen("tcp", a.cfg.Admin.Address); err != nil {
+	// Last, since it is what others wait for.
+	if l.mysql, err = net.Listen("tcp", a.cfg.Listen.Address); err != nil {
 		return l, errors.Join(err, l.close())
 	}
 	return l, nil
 }
 
-func (l listeners) close() error {
-	err := l.mysql.Close()
-	if l.local != nil {
-		err = errors.Join(err, l.local.Close())
+// close closes what is open.
+func (l listeners) close() (err error) {
+	for _, open := range []net.Listener{l.local, l.admin, l.mysql} {
+		if open != nil {
+			err = errors.Join(err, open.Close())
+		}
 	}
 	return err
 }
