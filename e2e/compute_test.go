@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"bytes"
 	_ "embed"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"phiproxy/e2e/harness"
 	"phiproxy/e2e/servers"
 )
 
@@ -76,6 +79,58 @@ func TestDifferentialComputeSettings(t *testing.T) {
 			if strings.Contains(gap, "PHI-") {
 				t.Errorf("refused: %s", gap)
 			}
+		}
+	})
+}
+
+// The time zone of the database's host is not that of the proxy's: times are the database's all the same.
+func TestComputeInTheZoneOfTheDatabase(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := newEmptyPair(t, s, "compute_zone", harness.Options{Env: []string{"TZ=America/New_York"}})
+		p.load(t, s, "--users", "2", "--cases", "4")
+		for _, sql := range []string{
+			"SELECT case_id, case_create_ts, FROM_UNIXTIME(1700000000), UNIX_TIMESTAMP(case_create_ts), HOUR(case_create_ts) FROM cases WHERE patient_last > 'A' ORDER BY case_id",
+			"SELECT case_id, NOW(), patient_last FROM cases WHERE case_create_ts < NOW() AND patient_last > 'A' ORDER BY case_id",
+			"SELECT UNIX_TIMESTAMP('2025-07-01 12:00:00'), MAX(patient_last) FROM cases",
+		} {
+			p.run(t, statement{id: "zone", sql: sql, computed: true}, false)
+			p.run(t, statement{id: "zone", sql: sql, computed: true}, true)
+		}
+		for gap := range p.gaps {
+			t.Errorf("refused: %s", gap)
+		}
+	})
+}
+
+// A long parameter of a statement that the scratch server runs never reaches the backend.
+func TestComputedLongData(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		r := newRace(t, s, "compute_long_data")
+		c := app(t, r.proxy)
+		exec(t, c, "INSERT INTO cases (case_id, user_id, patient_first) VALUES ('long', '"+provider(1)+"', 'Canarylike')")
+		var leaked atomic.Bool
+		r.pump.Watch(func(sent []byte) {
+			if bytes.Contains(sent, []byte("Canarylike")) {
+				leaked.Store(true)
+			}
+		})
+		p, err := c.Prepare("SELECT case_id FROM cases WHERE patient_first = ?")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, piece := range []string{"Canary", "like"} {
+			if err := c.SendLongData(p, 0, []byte(piece)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		param := stringParam("")
+		param.Long = true
+		got, err := c.Execute(p, param)
+		if err != nil || got[0].Err != nil || len(got[0].Rows) != 1 || got[0].Rows[0][0].Data != "long" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if leaked.Load() {
+			t.Error("the parameter was sent to the server")
 		}
 	})
 }

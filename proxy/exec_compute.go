@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"slices"
@@ -493,6 +494,9 @@ func settingsQuery(names []string) []byte {
 		}
 		text = append(append(text, "@@"...), name...)
 	}
+	for _, at := range zoneSamples {
+		text = fmt.Appendf(text, ", FROM_UNIXTIME(%d)", at)
+	}
 	return append(text, " LIMIT 1"...) // which @@sql_select_limit = 0 does not change
 }
 
@@ -511,11 +515,11 @@ func (s *session) scratchSettings(clock bool) (scratch.Settings, error) {
 	if err != nil {
 		return scratch.Settings{}, err
 	}
-	if len(a.Rows) != 1 || len(a.Rows[0]) != len(names) {
+	if len(a.Rows) != 1 || len(a.Rows[0]) != len(names)+len(zoneSamples) {
 		return scratch.Settings{}, backendError(errOutOfStep)
 	}
 	values := map[string]*string{}
-	for i, v := range a.Rows[0] {
+	for i, v := range a.Rows[0][:len(names)] {
 		switch {
 		case names[i] == "timestamp" && !clock:
 		case v == nil:
@@ -525,10 +529,17 @@ func (s *session) scratchSettings(clock bool) (scratch.Settings, error) {
 			values[names[i]] = &text
 		}
 	}
+	if zone := values["time_zone"]; zone != nil && strings.EqualFold(*zone, systemZone) {
+		if *zone, err = zoneOf(a.Rows[0][len(names):], time.Local); err != nil {
+			return scratch.Settings{}, err
+		}
+	}
 	settings, err := scratch.NewSettings(values)
 	if err == nil {
 		settings.Names = s.namedCharset(a.Columns[1].Charset, values)
-		s.settings = &settings
+		if !clock { // the time is that of one statement
+			s.settings = &settings
+		}
 	}
 	return settings, err
 }

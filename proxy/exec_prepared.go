@@ -34,8 +34,8 @@ type longParam struct {
 }
 
 // buffers tells whether long data is kept here instead of being passed on: in every statement that writes, since it may
-// be a protected value.
-func (p *prepared) buffers() bool { return p.st.Writes }
+// be a protected value, and in those that the scratch server runs, which may compare it with one.
+func (p *prepared) buffers() bool { return p.st.Writes || p.st.Verdict == rewrite.Scratch }
 
 func (s *session) prepareStmt(st *rewrite.Statement) error {
 	switch {

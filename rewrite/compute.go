@@ -156,6 +156,9 @@ func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
 	for _, b := range c.blocks {
 		for _, t := range b.tables {
 			f := c.fetch(b, t, names)
+			if c.whole && slices.ContainsFunc(f.Columns, func(x FetchColumn) bool { return t.table.Columns[x.Column].Invisible }) {
+				return nil, why // work tables have no invisible columns: `*` would show it
+			}
 			p.Compute.Fetches = append(p.Compute.Fetches, f)
 			p.Compute.edits = append(p.Compute.edits, c.replaced(t, f.Work))
 			for _, column := range f.Columns {
@@ -396,20 +399,7 @@ func (c *computing) field(n *ast.SelectField) {
 
 // fieldEnd is the token behind the entry of a select list that begins at token i.
 func (c *computing) fieldEnd(i int) int {
-	depth := 0
-	for ; i < c.u.end; i++ {
-		switch {
-		case c.u.op(i, "("):
-			depth++
-		case c.u.op(i, ")"):
-			if depth--; depth < 0 {
-				return i
-			}
-		case depth == 0 && (c.u.op(i, ",") || c.u.is(i, "FROM") || c.u.is(i, clauseWords...)) && !c.u.op(i-1, "."):
-			return i
-		}
-	}
-	return c.u.end
+	return c.u.endOf(i, func(i int) bool { return c.u.op(i, ",") || c.u.is(i, "FROM") || c.u.is(i, clauseWords...) })
 }
 
 // named gives the expressions that edits change the names that their columns had, which are their text.
@@ -641,20 +631,26 @@ func (c *computing) fromOf(b *computed) span {
 
 // clauseEnd is the token behind the clause that begins at token i.
 func (c *computing) clauseEnd(i int) int {
+	return c.u.endOf(i, func(i int) bool { return c.u.is(i, clauseWords...) })
+}
+
+// endOf is the first token from i on at which stop holds outside of parentheses and not behind a dot, or which closes a
+// parenthesis that was opened before.
+func (u *unit) endOf(i int, stop func(i int) bool) int {
 	depth := 0
-	for ; i < c.u.end; i++ {
+	for ; i < u.end; i++ {
 		switch {
-		case c.u.op(i, "("):
+		case u.op(i, "("):
 			depth++
-		case c.u.op(i, ")"):
+		case u.op(i, ")"):
 			if depth--; depth < 0 {
 				return i
 			}
-		case depth == 0 && c.u.is(i, clauseWords...) && !c.u.op(i-1, "."):
+		case depth == 0 && stop(i) && !u.op(i-1, "."):
 			return i
 		}
 	}
-	return c.u.end
+	return u.end
 }
 
 func (c *computing) whereOf(b *computed) span {

@@ -123,6 +123,9 @@ func newLauncher(ctx context.Context, o Options, l Limits) (launcher, error) {
 	return &childLauncher{program: p, arguments: o.Arguments, fold: o.LowerCaseNames, sessions: l.Sessions, dir: d}, nil
 }
 
+// Available reports whether there is anything to run a server with; where there is not, every Session is refused with Off.
+func (e *Engine) Available() bool { return e.launcher != nil }
+
 // Close ends the server and removes everything of it. Sessions that are still open fail.
 func (e *Engine) Close() error {
 	e.stop()

@@ -73,6 +73,7 @@ SELECT nosuch FROM cases WHERE patient_first = 'x'
 SELECT patient_first FROM cases WHERE nosuch = patient_last
 SELECT patient_first + 1 FROM cases WHERE patient_dob > 'no date' ORDER BY case_id
 SELECT case_id, CURDATE() > patient_dob AS past, NOW() FROM cases ORDER BY case_id
+SELECT case_id, CEILING(CHAR_LENGTH(patient_last) / 2), CONCAT(CHAR(65 USING utf8mb4), patient_first) FROM cases ORDER BY case_id
 SELECT case_id, CONCAT('[', patient_first, ']'), patient_last = '', COALESCE(patient_first, 'null'), LENGTH(ins_provider) FROM cases ORDER BY patient_first, patient_last, case_id
 SELECT COUNT(patient_first), COUNT(*) FROM cases WHERE patient_first = '' OR patient_last = ''
 SET sql_select_limit = 3

@@ -16,7 +16,7 @@ func Table() []*Fault {
 		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyDestroyed, KeyWorn, KeyStore,
 
 		AccessLog,
-		ScratchUnavailable, ScratchLimit, ScratchTimeout, ScratchUnfit,
+		ScratchUnavailable, ScratchLimit, ScratchTimeout, ScratchUnfit, ScratchZone,
 
 		TooManyConnections, BackendUnreachable, TLSRequired, DangerousCharset, CommandUnsupported, CommandUnknown, PacketTooLarge,
 		PacketMalformed, ProtocolTooOld, PasswordPath, LocalInfile, SessionCharset, BackendTLS, AnswerTooLarge, ShuttingDown,
