@@ -10,11 +10,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// load brings the owner's keys into the cache. An entry that is fresh, or that was loaded after newerThan when that is
-// given, is used as it is. In an outage an entry past its time to live serves on.
-func (r *Ring) load(ctx context.Context, owner string, newerThan time.Time) (*OwnerKeys, error) {
-	old := r.cache.get(owner)
-	if old != nil && time.Now().Before(old.fresh) && !old.loaded.Before(newerThan) {
+// load brings the owner's keys into the cache. An entry that is fresh is used as it is, and anew only while the last such
+// question, which found nothing new, is not long ago. In an outage an entry past its time to live serves on.
+func (r *Ring) load(ctx context.Context, owner string, anew bool) (*OwnerKeys, error) {
+	old, now := r.cache.get(owner), time.Now()
+	if old != nil && now.Before(old.fresh) && (!anew || now.Sub(old.futile) < refreshPause) {
 		return old.keys, old.err
 	}
 	t := r.cache.begin(owner)
@@ -23,7 +23,11 @@ func (r *Ring) load(ctx context.Context, owner string, newerThan time.Time) (*Ow
 	switch {
 	case err == nil:
 		k.inherit(old)
-		r.keep(&entry{owner: owner, keys: k}, r.opt.TTL, r.opt.StaleFor, t)
+		e := &entry{owner: owner, keys: k}
+		if anew && old != nil && k.sameVersions(old.keys) {
+			e.futile = now
+		}
+		r.keep(e, r.opt.TTL, r.opt.StaleFor, t)
 	case errors.Is(err, ErrUnavailable), errors.Is(err, ErrStore):
 		return r.serveStale(old, err, t)
 	case errors.Is(err, ErrAudit):
@@ -36,8 +40,7 @@ func (r *Ring) load(ctx context.Context, owner string, newerThan time.Time) (*Ow
 
 // keep puts an entry into the cache.
 func (r *Ring) keep(e *entry, ttl, staleFor time.Duration, t *ticket) {
-	e.loaded = time.Now()
-	e.fresh = e.loaded.Add(ttl)
+	e.fresh = time.Now().Add(ttl)
 	e.dead = e.fresh.Add(staleFor)
 	if !r.cache.set(e, t) {
 		r.opt.Metrics.dropped.Inc()
@@ -52,7 +55,7 @@ func (r *Ring) serveStale(old *entry, cause error, t *ticket) (*OwnerKeys, error
 	}
 	r.opt.Metrics.stale.Inc()
 	e := *old
-	e.fresh = now.Add(outageRetry)
+	e.fresh, e.futile = now.Add(outageRetry), now
 	if old.fresh.After(e.fresh) { // a refresh ahead of time failed
 		e.fresh = old.fresh
 	}
@@ -68,7 +71,7 @@ func (r *Ring) refuse(owner string, old *entry, err error, t *ticket) {
 	if old != nil && old.keys != nil {
 		r.opt.Metrics.evictions.WithLabelValues(kindOf(err)).Inc()
 	}
-	r.keep(&entry{owner: owner, err: err}, negativeTTL, 0, t)
+	r.keep(&entry{owner: owner, err: err, futile: time.Now()}, negativeTTL, 0, t)
 	if errors.Is(err, ErrRevoked) {
 		r.askForCheck()
 	}

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"runtime"
+	"slices"
 	"time"
 
 	"phiproxy/crypto/envelope"
@@ -74,12 +75,17 @@ func newKey(dek []byte) (*envelope.Key, error) {
 	return key, nil
 }
 
+// sameVersions reports whether two loads of an owner found the same versions; nil is none.
+func (k *OwnerKeys) sameVersions(other *OwnerKeys) bool {
+	return other != nil && slices.EqualFunc(k.versions, other.versions, func(a, b ownedKey) bool { return a.number == b.number })
+}
+
 // entry is one owner's place in the cache: his keys, or for a moment the reason why there are none.
 type entry struct {
 	owner  string
 	keys   *OwnerKeys
 	err    error
-	loaded time.Time // when the store and the provider were asked
+	futile time.Time // when the store was asked anew and had nothing new; zero when it never was
 	fresh  time.Time // until then it is used without asking
 	dead   time.Time // from then on it is not used even in an outage
 }

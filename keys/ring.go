@@ -15,7 +15,7 @@ import (
 const (
 	negativeTTL  = time.Second      // how long "no key", "revoked" and "corrupt" are believed
 	outageRetry  = 10 * time.Second // during an outage a stale key is used that long before asking again
-	refreshPause = time.Second      // Refresh asks again for an owner at most that often
+	refreshPause = time.Second      // when Refresh found nothing new, it answers from the cache that long
 	maxOwner     = 100              // characters of an owner id: user_id is VARCHAR(100) in the guide's tables
 )
 
@@ -124,7 +124,7 @@ func (r *Ring) ForRead(ctx context.Context, owner string) (*OwnerKeys, error) {
 
 func (r *Ring) read(ctx context.Context, owner string) (*OwnerKeys, error) {
 	return fly(ctx, r, "r", owner, func(ctx context.Context) (*OwnerKeys, error) {
-		return r.load(ctx, owner, time.Time{})
+		return r.load(ctx, owner, false)
 	})
 }
 
@@ -148,14 +148,13 @@ func (r *Ring) ForWrite(ctx context.Context, owner string) (*OwnerKeys, error) {
 }
 
 // Refresh asks the store again, for a value whose key id is unknown: another proxy may have rotated the key a moment ago.
-// It does so at most once a second for an owner, and answers from the cache otherwise.
+// When there was nothing new, it answers from the cache for a second, so that ids which nobody knows cost little.
 func (r *Ring) Refresh(ctx context.Context, owner string) (*OwnerKeys, error) {
 	if err := validOwner(owner); err != nil {
 		return nil, err
 	}
-	newerThan := time.Now().Add(-refreshPause)
 	return fly(ctx, r, "f", owner, func(ctx context.Context) (*OwnerKeys, error) {
-		return r.load(ctx, owner, newerThan)
+		return r.load(ctx, owner, true)
 	})
 }
 

@@ -585,10 +585,19 @@ func TestFleetAgreesOnRotation(t *testing.T) {
 		if forRead(t, other, "U1").Find(id) != nil {
 			t.Fatal("known already")
 		}
-		time.Sleep(time.Second + time.Millisecond) // a value under the new key is met before the poll
-		k, err := other.Refresh(t.Context(), "U1")
-		if err != nil || k.Find(id) == nil {
+		// A value under the new key is met before the poll, a moment after the owner's keys were loaded, and soon another one.
+		if k, err := other.Refresh(t.Context(), "U1"); err != nil || k.Find(id) == nil {
 			t.Fatalf("refresh: %v", err)
+		}
+		if _, err := r.Rotate(t.Context(), "U1"); err != nil {
+			t.Fatal(err)
+		}
+		id = forRead(t, r, "U1").Current().ID()
+		if k, err := other.Refresh(t.Context(), "U1"); err != nil || k.Find(id) == nil {
+			t.Fatalf("refresh after another rotation: %v", err)
+		}
+		if _, err := other.Refresh(t.Context(), "U1"); err != nil {
+			t.Fatal(err)
 		}
 		unwraps := p.unwraps.Load()
 		for range 50 { // an id that nobody knows does not cause a call each time
@@ -603,7 +612,7 @@ func TestFleetAgreesOnRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(3 * time.Second)
-		if got := forRead(t, r, "U1").CurrentVersion(); got != 3 {
+		if got := forRead(t, r, "U1").CurrentVersion(); got != 4 {
 			t.Errorf("version %d after the poll", got)
 		}
 	})
