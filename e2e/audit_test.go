@@ -120,6 +120,9 @@ func TestAccessLog(t *testing.T) {
 		}
 		exec(t, alice, "INSERT INTO deleted_cases SELECT * FROM cases WHERE case_id = 'c'", "DELETE FROM deleted_cases WHERE case_id = 'c'")
 		deletePrepared(t, bob, "c")
+		// The end of a statement that is relayed unread is written behind its answer, and before the next command is read.
+		query(t, alice, "SELECT 1")
+		query(t, bob, "SELECT 1")
 
 		const a, b = servers.AppUser + "/alice ", servers.AdminUser + "/bob "
 		p.expect("owner 1", audit.Query{Owner: provider(1)}, a+"INSERT done", b+"SELECT done", b+"SELECT done", a+"UPDATE done", b+"UPDATE done")
