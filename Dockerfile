@@ -5,7 +5,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /out/ ./cmd/phiproxy ./cmd/kms-emulator \
-    && mkdir /out/keys
+    && mkdir /out/keys /out/log
 
 # For development and tests only: a stand-in for AWS KMS. `docker build --target kms-emulator .`
 FROM gcr.io/distroless/static-debian12:nonroot AS kms-emulator
@@ -16,6 +16,7 @@ ENTRYPOINT ["/kms-emulator"]
 
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/phiproxy /phiproxy
+COPY --from=build --chown=nonroot:nonroot /out/log /var/lib/phiproxy
 EXPOSE 3307 8306
 ENTRYPOINT ["/phiproxy"]
 CMD ["serve", "--config", "/etc/phiproxy/phiproxy.yaml"]
