@@ -1,0 +1,270 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// Enter implements ast.Visitor.
+func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
+	switch n := n.(type) {
+	case *ast.SelectStmt:
+		c.ctes = append(c.ctes, map[string]bool{})
+		c.enterSelect(n)
+	case *ast.SetOprStmt, *ast.SetOprSelectList:
+		c.ctes = append(c.ctes, map[string]bool{})
+	case *ast.WithClause:
+		c.recursive(n)
+	case *ast.TableRefsClause:
+		if len(c.stack) > 0 {
+			c.joins(c.stack[len(c.stack)-1], n.TableRefs, true)
+		}
+	case *ast.AggregateFuncExpr:
+		c.groups = true
+	case *ast.TableSource:
+		c.source(n)
+	case *ast.SelectField:
+		c.field(n)
+	case *ast.ColumnName:
+		c.unqualify(n.Schema)
+	case *ast.FuncCallExpr:
+		c.function(n)
+	case *ast.VariableExpr:
+		c.variable(n)
+	case *ast.DefaultExpr, *ast.ValuesExpr, *ast.MatchAgainst:
+		c.refuse("%T", n)
+	}
+	return n, c.err != nil
+}
+
+// Leave implements ast.Visitor.
+func (c *computing) Leave(n ast.Node) (ast.Node, bool) {
+	switch n := n.(type) {
+	case *ast.SelectStmt:
+		c.stack, c.ctes = c.stack[:len(c.stack)-1], c.ctes[:len(c.ctes)-1]
+	case *ast.SetOprStmt, *ast.SetOprSelectList:
+		c.ctes = c.ctes[:len(c.ctes)-1]
+	case *ast.CommonTableExpression:
+		c.addCTE(n)
+	}
+	return n, c.err == nil
+}
+
+// recursive makes the names of WITH RECURSIVE known inside of their own queries.
+func (c *computing) recursive(n *ast.WithClause) {
+	if !n.IsRecursive {
+		return
+	}
+	for _, e := range n.CTEs {
+		c.addCTE(e)
+	}
+}
+
+// addCTE makes a common table expression known to what follows in its query.
+func (c *computing) addCTE(n *ast.CommonTableExpression) {
+	name, _ := c.u.ident(n.Name)
+	c.ctes[len(c.ctes)-1][fold(name)] = true
+}
+
+func (c *computing) isCTE(name string) bool {
+	return slices.ContainsFunc(c.ctes, func(names map[string]bool) bool { return names[fold(name)] })
+}
+
+func (c *computing) enterSelect(n *ast.SelectStmt) {
+	b := &computed{stmt: n}
+	c.stack = append(c.stack, b)
+	c.blocks = append(c.blocks, b)
+	if n.SelectIntoOpt != nil {
+		c.refuse("INTO")
+	}
+	c.locking(n)
+	if n.Kind == ast.SelectStmtKindTable {
+		c.whole = true
+	}
+	c.groups = c.groups || n.GroupBy != nil || n.Distinct
+	c.found = c.found || n.SelectStmtOpts != nil && n.SelectStmtOpts.CalcFoundRows
+}
+
+// joins collects the base tables of a FROM clause.
+func (c *computing) joins(b *computed, n ast.ResultSetNode, preserved bool) {
+	switch n := n.(type) {
+	case *ast.Join:
+		b.natural = b.natural || n.NaturalJoin
+		c.whole = c.whole || n.NaturalJoin
+		c.joins(b, n.Left, preserved && n.Tp != ast.RightJoin)
+		if n.Right != nil {
+			c.joins(b, n.Right, preserved && n.Tp != ast.LeftJoin)
+		}
+	case *ast.TableSource:
+		if j, ok := n.Source.(*ast.Join); ok {
+			c.joins(b, j, preserved)
+			return
+		}
+		name, ok := n.Source.(*ast.TableName)
+		if !ok {
+			b.derived = true
+			return
+		}
+		c.table(b, name, n.AsName, preserved)
+	default:
+		c.refuse("table reference %T", n)
+	}
+}
+
+func (c *computing) table(b *computed, n *ast.TableName, as ast.CIStr, preserved bool) {
+	u := c.u
+	name, at := u.ident(n.Name)
+	alias, _ := u.ident(as)
+	schema, qualified := u.state.Database, n.Schema.O != ""
+	t := &tableUse{alias: alias, name: name, at: at, end: at + 1, ref: quoteName(name), preserved: preserved}
+	if qualified {
+		schema, t.at = u.ident(n.Schema)
+		t.ref = quoteName(schema) + "." + t.ref
+	}
+	if alias != "" {
+		t.name, t.ref = alias, quoteName(alias)
+	}
+	t.table = u.schema.Tables[u.schema.Key(schema, name)]
+	switch {
+	case !qualified && c.isCTE(name):
+		b.derived = true
+		return
+	case t.table == nil || at < 0 || t.at < 0 || schema == "":
+		c.refuse("table %s", name)
+		return
+	case len(n.PartitionNames) > 0 || n.TableSample != nil || n.AsOf != nil:
+		c.refuse("hints of table %s", name)
+		return
+	}
+	if len(n.IndexHints) > 0 {
+		c.hints(t)
+	}
+	b.tables = append(b.tables, t)
+}
+
+// hints finds the index hints behind a table. They are for the backend, whose table has the indexes.
+func (c *computing) hints(t *tableUse) {
+	from := t.end
+	for from < c.u.end && !c.u.is(from, "USE", "FORCE", "IGNORE") {
+		from++
+	}
+	to := from
+	for c.u.is(to, "USE", "FORCE", "IGNORE") && c.u.is(to+1, "INDEX", "KEY") {
+		for to < c.u.end && !c.u.op(to, "(") {
+			to++
+		}
+		to = c.u.closing(to) + 1
+		if c.u.op(to, ",") && c.u.is(to+1, "USE", "FORCE", "IGNORE") {
+			to++
+		}
+	}
+	t.hints = span{from, to}
+	c.edits = append(c.edits, edit{at: from, end: to, text: " "})
+}
+
+// locking leaves the locks to the fetches: work tables need none.
+func (c *computing) locking(n *ast.SelectStmt) {
+	b := c.stack[len(c.stack)-1]
+	if n.LockInfo == nil || n.LockInfo.LockType == ast.SelectLockNone {
+		return
+	}
+	at := -1
+	for i := range c.u.end {
+		if c.u.is(i, "FOR") && c.u.is(i+1, "UPDATE", "SHARE") || c.u.is(i, "LOCK") && c.u.is(i+1, "IN") {
+			if at >= 0 {
+				c.refuse("several locking clauses")
+			}
+			at = i
+		}
+	}
+	if at < 0 || len(n.LockInfo.Tables) > 0 || n.SelectIntoOpt != nil || len(c.stack) > 1 {
+		c.refuse("locking clause")
+		return
+	}
+	b.lock = span{at, at + 2}
+	for i := at + 2; i < c.u.end && c.u.is(i, "SHARE", "MODE", "NOWAIT", "SKIP", "LOCKED", "WAIT"); i++ {
+		b.lock.to = i + 1
+	}
+	if b.lock.to != c.u.end {
+		c.refuse("text behind the locking clause")
+	}
+	c.edits = append(c.edits, edit{at: b.lock.from, end: b.lock.to})
+}
+
+// source makes sure that no table is referred to outside of a FROM clause.
+func (c *computing) source(n *ast.TableSource) {
+	if len(c.stack) == 0 {
+		c.refuse("table outside of SELECT")
+	}
+	if n.Lateral {
+		c.refuse("LATERAL")
+	}
+}
+
+// field remembers an expression of a select list that has no name of its own.
+func (c *computing) field(n *ast.SelectField) {
+	if n.WildCard != nil {
+		c.wildcard(n.WildCard)
+		return
+	}
+	if _, column := bare(n.Expr).(*ast.ColumnNameExpr); column || n.AsName.O != "" {
+		return
+	}
+	from := c.pr.tokenAt(n.Offset)
+	c.fields = append(c.fields, span{from, c.fieldEnd(from)})
+}
+
+// fieldEnd is the token behind the entry of a select list that begins at token i.
+func (c *computing) fieldEnd(i int) int {
+	return c.u.endOf(i, func(i int) bool { return c.u.op(i, ",") || c.u.is(i, "FROM") || c.u.is(i, clauseWords...) })
+}
+
+// named gives the expressions that edits change the names that their columns had, which are their text.
+func (c *computing) named(edits []edit) []edit {
+	for _, f := range c.fields {
+		if !slices.ContainsFunc(edits, func(e edit) bool { return f.from <= e.at && e.at < f.to }) {
+			continue
+		}
+		name := string(c.u.sql[c.u.toks[f.from].Start:c.u.toks[f.to-1].End])
+		edits = append(edits, edit{at: f.to, end: f.to, text: " AS " + quoteName(name) + " "})
+	}
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.at - b.at })
+	return edits
+}
+
+func (c *computing) wildcard(n *ast.WildCardField) {
+	c.whole = true
+	c.unqualify(n.Schema)
+}
+
+// unqualify takes the database off a column's name: work tables have the statement's names in no database.
+func (c *computing) unqualify(schema ast.CIStr) {
+	if schema.O == "" {
+		return
+	}
+	_, at := c.u.ident(schema)
+	if at < 0 || !c.u.op(at+1, ".") {
+		c.refuse("qualifier")
+		return
+	}
+	c.edits = append(c.edits, edit{at: at, end: at + 2})
+}
+
+func (c *computing) function(n *ast.FuncCallExpr) {
+	name, _ := c.u.ident(n.FnName)
+	switch name = strings.ToLower(name); {
+	case n.Schema.O != "":
+		c.refuse("stored function")
+	case clockFunctions[name]:
+		c.clock = true
+	case randomFunctions[name]:
+	case sessionFunctions[name] && len(n.Args) == 0:
+		c.asked++
+	case name == "unix_timestamp" && len(n.Args) == 0:
+		c.clock = true
+	case !pureFunctions[name]:
+		c.refuse("function %s", name)
+	}
+}
