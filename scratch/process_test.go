@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -226,15 +227,43 @@ func TestServerHangs(t *testing.T) {
 	e := open(t, o)
 	s := session(t, e, nil)
 	mustAsk(t, s, "SELECT 1", "1")
-	if err := syscall.Kill(e.Status().PID, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	freeze(t, e.Status().PID)
 	began := time.Now()
 	_, err := ask(s, "SELECT 1")
 	wantKind(t, err, Timeout)
 	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("took %v", took)
 	}
+}
+
+// freeze stops a process, and waits until the last of its threads has noticed.
+func freeze(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	tasks := fmt.Sprintf("/proc/%d/task/*/stat", pid)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		files, err := filepath.Glob(tasks)
+		if err != nil || len(files) == 0 {
+			t.Fatal("no threads: ", err)
+		}
+		if !slices.ContainsFunc(files, func(file string) bool { return !isStopped(file) }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the process does not stop")
+		}
+	}
+}
+
+// isStopped reports the state of a thread by proc(5): the letter behind its name. A thread that is gone counts as stopped.
+func isStopped(file string) bool {
+	stat, err := os.ReadFile(file)
+	if err != nil {
+		return true
+	}
+	return bytes.HasPrefix(stat[bytes.LastIndexByte(stat, ')')+1:], []byte(" T"))
 }
 
 // The server has no TCP port, its directory is the engine's alone and in memory, and it writes no core.
