@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"phiproxy/e2e/harness"
 	"phiproxy/e2e/servers"
 )
@@ -131,6 +133,48 @@ func TestComputedLongData(t *testing.T) {
 		}
 		if leaked.Load() {
 			t.Error("the parameter was sent to the server")
+		}
+	})
+}
+
+// EXPLAIN of a statement that the scratch server runs is the database's, of each question that it is asked, and tells it
+// nothing of what is compared with protected columns.
+func TestExplainComputed(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		r := newRace(t, s, "compute_explain")
+		c := app(t, r.proxy)
+		var leaked atomic.Bool
+		r.pump.Watch(func(sent []byte) {
+			if bytes.Contains(sent, []byte("Canarylike")) {
+				leaked.Store(true)
+			}
+		})
+		joined := "SELECT c.case_id FROM cases c LEFT JOIN user_profile u ON u.first_name = c.patient_last WHERE c.patient_first = 'Canarylike' AND c.case_id = '1'"
+		verbs := []string{"EXPLAIN ", "DESC ", "EXPLAIN FORMAT=JSON "}
+		if s.Kind == servers.MySQL {
+			verbs = append(verbs, "EXPLAIN ANALYZE ", "EXPLAIN FORMAT=TRADITIONAL ")
+		} else {
+			verbs = append(verbs, "ANALYZE ", "ANALYZE FORMAT=JSON ", "EXPLAIN EXTENDED ")
+		}
+		for _, verb := range verbs {
+			text := query(t, c, verb+joined)
+			p, err := c.Prepare(verb + strings.Replace(joined, "'1'", "?", 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			executed, err := c.Execute(p, stringParam("1"))
+			if err != nil || len(executed) != 1 || executed[0].Err != nil {
+				t.Fatalf("%s %v %+v", verb, err, executed)
+			}
+			if len(text.Rows) != 2 || len(executed[0].Rows) != 2 {
+				t.Errorf("%s has %d rows as text and %d prepared, of two questions", verb, len(text.Rows), len(executed[0].Rows))
+			}
+			if diff := cmp.Diff(text.Columns, executed[0].Columns); diff != "" {
+				t.Errorf("%s: columns as text (-) and prepared (+)\n%s", verb, diff)
+			}
+		}
+		if leaked.Load() {
+			t.Error("the literal was sent to the server")
 		}
 	})
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"strconv"
 
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
@@ -14,6 +15,9 @@ import (
 // own connection, opened, and loaded into work tables of the scratch server, which then runs the statement. execution is that of
 // a prepared one.
 func (s *session) execCompute(st *rewrite.Statement, execution *prepared) error {
+	if st.Compute.Explain > 0 {
+		return s.explainFetches(st, execution)
+	}
 	c := &compute{s: s, st: st, execution: execution, opener: s.newOpener()}
 	defer c.close()
 	if err := c.load(); err != nil {
@@ -69,7 +73,10 @@ func (c *compute) load() (err error) {
 func (c *compute) answer() error {
 	rows, err := c.run()
 	if err != nil {
-		return err
+		return c.failed(err)
+	}
+	if len(rows.Columns) == 0 {
+		return c.answerOK(rows)
 	}
 	if err := c.passColumns(rows.Columns); err != nil {
 		return err
@@ -81,7 +88,7 @@ func (c *compute) answer() error {
 			break
 		}
 		if err != nil {
-			return err
+			return c.failed(err)
 		}
 		c.s.rows++
 		shown++
@@ -95,7 +102,34 @@ func (c *compute) answer() error {
 	if err := c.keepCounts(shown); err != nil {
 		return err
 	}
+	if err := c.keepVariables(); err != nil {
+		return err
+	}
 	return c.s.sendEOF(packet.OK{Status: c.s.status, Warnings: rows.OK.Warnings})
+}
+
+// answerOK answers for a statement that gave its result to variables.
+func (c *compute) answerOK(rows *scratch.Rows) error {
+	if err := c.keepWarnings(rows.OK.Warnings); err != nil {
+		return err
+	}
+	c.s.diag.rowCount = strconv.AppendUint(nil, rows.OK.AffectedRows, 10)
+	if err := c.keepVariables(); err != nil {
+		return err
+	}
+	return c.s.sendOK(packet.OK{AffectedRows: rows.OK.AffectedRows, Status: c.s.status, Warnings: rows.OK.Warnings})
+}
+
+// failed keeps the variables that a statement assigned before its error.
+func (c *compute) failed(why error) error {
+	var answered *scratch.ServerError
+	if !errors.As(why, &answered) {
+		return why
+	}
+	if err := c.keepVariables(); err != nil {
+		return err
+	}
+	return why
 }
 
 func (c *compute) run() (*scratch.Rows, error) {

@@ -10,7 +10,11 @@ import (
 // prepareCompute prepares a statement that the scratch server will run. The backend prepares one with as many parameters,
 // which gives the statement its id and is never executed; the columns are those that the scratch server finds.
 func (s *session) prepareCompute(st *rewrite.Statement) error {
-	columns, err := s.computedColumns(st)
+	find := s.computedColumns
+	if st.Compute.Explain > 0 {
+		find = s.explainedColumns
+	}
+	columns, err := find(st)
 	if err != nil {
 		return err
 	}

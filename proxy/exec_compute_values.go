@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -49,6 +50,59 @@ func (c *compute) askValues() error {
 		c.variables = append(c.variables, append(set, literal...))
 	}
 	return nil
+}
+
+// keepVariables gives the backend's session the variables that the statement gave values in the scratch session.
+func (c *compute) keepVariables() error {
+	if !c.st.Compute.Assigns {
+		return nil
+	}
+	set := []byte("SET ")
+	for _, v := range c.st.Compute.Values {
+		if !v.User {
+			continue
+		}
+		literal, err := c.variable(c.st.ValueText(v))
+		if err != nil {
+			return err
+		}
+		if len(set) > len("SET ") {
+			set = append(set, ", "...)
+		}
+		set = append(append(append(set, c.st.ValueText(v)...), '='), literal...)
+	}
+	_, err := c.s.exec(set)
+	return err
+}
+
+// variable is a literal for a variable of the scratch session.
+func (c *compute) variable(name []byte) ([]byte, error) {
+	rows, err := c.scratch.Query(c.s.ctx, fmt.Appendf(nil, "SELECT %[1]s, CHARSET(%[1]s), COLLATION(%[1]s), HEX(CONVERT(%[1]s USING utf8mb4)), HEX(%[1]s) LIMIT 1", name))
+	if err != nil {
+		return nil, err
+	}
+	row, err := rows.Next()
+	if err != nil {
+		return nil, err
+	}
+	values, err := textRow(row, 5)
+	if err != nil {
+		return nil, err
+	}
+	var column packet.Column
+	if err := column.Decode(rows.Columns[0]); err != nil {
+		return nil, err
+	}
+	var literal []byte
+	switch {
+	case values[0] == nil || !isTextType(column.Type):
+		literal = valueLiteral(values[0], &column)
+	case string(values[1]) == "binary":
+		literal = fmt.Appendf(nil, "x'%s'", values[4])
+	default:
+		literal = ofCharset(fmt.Appendf(nil, "_utf8mb4 x'%s'", values[3]), string(values[1]), string(values[2]))
+	}
+	return bytes.Clone(literal), rows.Close()
 }
 
 // nullable makes a literal one that may be NULL where the value that it stands for may.

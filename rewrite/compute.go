@@ -19,7 +19,9 @@ type Compute struct {
 	Keys    bool // work tables get the unique keys: what a group's columns depend on decides whether MySQL takes the statement
 
 	Values    []SessionValue // asked from the backend before the fetches
+	Assigns   bool           // variables of Values get values: the backend's session has them afterwards
 	FoundRows bool           // SQL_CALC_FOUND_ROWS: the scratch server knows how many rows there would be
+	Explain   int            // tokens of EXPLAIN in front of the statement: the backend explains the fetches, nothing is fetched
 
 	edits []edit // of the client's text
 }
@@ -49,8 +51,12 @@ type clauseText struct {
 	clause span
 }
 
-// FetchText appends the i-th question to the backend. param appends the literal of a parameter; nil leaves the marks.
+// FetchText appends the i-th question to the backend, behind the words of EXPLAIN. param appends the literal of a parameter;
+// nil leaves the marks.
 func (s *Statement) FetchText(dst []byte, i int, param func(dst []byte, n int) ([]byte, error)) ([]byte, error) {
+	if n := s.Compute.Explain; n > 0 {
+		dst = append(append(dst, s.SQL[s.Tokens[0].Start:s.Tokens[n-1].End]...), ' ')
+	}
 	for _, p := range s.Compute.Fetches[i].parts {
 		dst = append(dst, p.text...)
 		if p.clause.from >= p.clause.to {
@@ -113,6 +119,8 @@ type computing struct {
 	edits  []edit
 	fields []span       // entries of select lists whose columns are named after their text
 	err    *fault.Error // why it cannot
+
+	assigned []given // to variables
 }
 
 // computed is one SELECT with the tables of its FROM clause.
@@ -137,18 +145,22 @@ type tableUse struct {
 
 // planCompute plans a SELECT that the backend alone cannot answer. why is the reason for that.
 func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
-	if !u.planner.compute || u.inner || u.hasWord(0, "JSON_TABLE") {
+	if !u.planner.compute || u.inner || u.hasWord(0, "JSON_TABLE") || !isQuery(pr.stmt) {
 		return nil, why
 	}
 	c := &computing{u: u, pr: pr}
 	pr.stmt.Accept(c)
+	c.into()
 	values := u.sessionValues()
-	if c.err != nil || len(values) != c.asked {
+	switch {
+	case c.err != nil || len(values) != c.asked:
 		return nil, why
+	case c.revealing():
+		return nil, fault.Into.With("an assignment")
 	}
 	c.replaceValues(values)
 	p := &Plan{Verdict: Scratch, Why: "computes with protected values: rows are fetched, opened, and the statement runs over them in the scratch server (" + why.ID + ")",
-		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, Values: values, FoundRows: c.found, edits: c.edits}}
+		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, Values: values, Assigns: len(c.assigned) > 0, FoundRows: c.found, edits: c.edits}}
 	names := map[string]int{}
 	for _, b := range c.blocks {
 		for _, t := range b.tables {
@@ -183,4 +195,13 @@ func (c *computing) refuse(format string, args ...any) {
 	if c.err == nil {
 		c.err = fault.Unsure.With(format, args...)
 	}
+}
+
+// isQuery reports whether the scratch server can run a statement: one that reads, and changes nothing but variables.
+func isQuery(n ast.StmtNode) bool {
+	switch n.(type) {
+	case *ast.SelectStmt, *ast.SetOprStmt, *ast.SetStmt, *ast.DoStmt:
+		return true
+	}
+	return false
 }

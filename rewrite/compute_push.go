@@ -17,7 +17,7 @@ type condition struct {
 // columns that are not protected, of tables that no outer join fills up.
 func (c *computing) pushed(b *computed, t *tableUse) []condition {
 	where := c.whereOf(b)
-	if b.stmt.Where == nil || where.from >= where.to {
+	if b.stmt.Where == nil || where.from >= where.to || assigns(b.stmt.Where) {
 		return nil
 	}
 	exprs := conjuncts(b.stmt.Where, nil)
@@ -135,6 +135,7 @@ type pushable struct {
 	c      *computing
 	b      *computed
 	tables []*tableUse
+	found  []*tableUse // that have a column of the last name
 	no     bool
 }
 
@@ -159,20 +160,40 @@ func (v *pushable) Leave(n ast.Node) (ast.Node, bool) { return n, !v.no }
 func (v *pushable) column(n *ast.ColumnName) {
 	name, _ := v.c.u.ident(n.Name)
 	qualifier, _ := v.c.u.ident(n.Table)
-	var found []*tableUse
+	v.found = nil
 	for _, t := range v.b.tables {
 		if qualifier != "" && fold(t.name) != fold(qualifier) {
 			continue
 		}
 		if i := t.table.columnIndex(name); i >= 0 {
 			v.no = v.no || columnKind(t.table, i) != plain
-			found = append(found, t)
+			v.found = append(v.found, t)
 		}
 	}
-	if v.no = v.no || len(found) != 1; v.no { // a name of an outer query, USING's common column, or an ambiguous one
+	if v.no = v.no || len(v.found) != 1; v.no { // a name of an outer query, USING's common column, or an ambiguous one
 		return
 	}
-	if !slices.Contains(v.tables, found[0]) {
-		v.tables = append(v.tables, found[0])
+	if !slices.Contains(v.tables, v.found[0]) {
+		v.tables = append(v.tables, v.found[0])
 	}
 }
+
+// assigns reports whether an expression assigns a variable: how often depends on the rows that it is asked about.
+func assigns(e ast.ExprNode) bool {
+	var v assigning
+	e.Accept(&v)
+	return v.found
+}
+
+type assigning struct{ found bool }
+
+// Enter implements ast.Visitor.
+func (v *assigning) Enter(n ast.Node) (ast.Node, bool) {
+	if x, ok := n.(*ast.VariableExpr); ok && x.Value != nil {
+		v.found = true
+	}
+	return n, v.found
+}
+
+// Leave implements ast.Visitor.
+func (v *assigning) Leave(n ast.Node) (ast.Node, bool) { return n, !v.found }

@@ -38,14 +38,9 @@ func TestFetches(t *testing.T) {
 		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND case_id = (SELECT MAX(case_id) FROM cases)", []string{"FROM `app`.`cases` LIMIT", "FROM `app`.`cases` LIMIT"}},
 		{"SELECT case_id FROM cases USE INDEX (a) IGNORE KEY (b) FORCE INDEX (c) WHERE patient_first = USER() AND active = 1 AND RAND() < 2 FOR UPDATE SKIP LOCKED",
 			[]string{"FROM `app`.`cases` USE INDEX (a) IGNORE KEY (b) FORCE INDEX (c) WHERE (active = 1) LIMIT 18446744073709551615 FOR UPDATE SKIP LOCKED"}},
-		{"SELECT case_id FROM cases WHERE patient_first = 'x' AND (@n := 1) = 1", nil},
+		{"SELECT case_id FROM cases WHERE active = 1 AND patient_first = 'x' AND (@n := 1) = 1", []string{"FROM `app`.`cases` LIMIT"}},
+		{"EXPLAIN FORMAT=JSON SELECT case_id FROM cases WHERE user_id = 'u1' AND patient_first = 'x'", []string{"FROM `app`.`cases` WHERE (user_id = 'u1') LIMIT"}},
 	} {
-		if c.fetches == nil {
-			if _, f := NewPlanner(appSchema(MySQL), 10).WithScratch().Plan(appState(), []byte(c.sql)); f == nil {
-				t.Errorf("%s is not refused", c.sql)
-			}
-			continue
-		}
 		s := computes(t, c.sql)
 		var got []string
 		for i := range s.Compute.Fetches {
@@ -59,6 +54,35 @@ func TestFetches(t *testing.T) {
 		}
 		if strings.Join(got, "\n") != strings.Join(c.fetches, "\n") {
 			t.Errorf("%s:\ngot  %q\nwant %q", c.sql, got, c.fetches)
+		}
+	}
+}
+
+// Values of protected columns, and what may hold one, get into no variable.
+func TestAssignments(t *testing.T) {
+	p := NewPlanner(appSchema(MySQL), 10).WithScratch()
+	for _, sql := range []string{
+		"SELECT patient_last INTO @p FROM cases", "SELECT UPPER(patient_last) INTO @p FROM cases", "SELECT * INTO @p, @q FROM cases", "SELECT 1, patient_last INTO @p, @q FROM cases",
+		"SELECT MAX(patient_last) FROM cases INTO @p", "SELECT @p := patient_last FROM cases", "SELECT @p := CONCAT('a', l) FROM (SELECT patient_last AS l FROM cases) d",
+		"SELECT @p := (SELECT MAX(patient_last) FROM cases)", "SELECT @p := d.user_id FROM cases c, (SELECT patient_last AS user_id FROM cases) d WHERE c.patient_last = 'x'",
+		"SELECT @p := IF(patient_last = 'x', 1, 2) FROM cases", "SELECT case_id FROM cases WHERE (@p := patient_last) = 'x'", "SELECT (SELECT @p := c.patient_last) FROM cases c",
+		"SELECT (SELECT @p := user_id FROM (SELECT patient_last AS user_id FROM cases) d) FROM cases c", "SELECT patient_last FROM cases UNION SELECT 1 INTO @p",
+		"SELECT user_id FROM cases WHERE patient_last = 'x' UNION SELECT 1 INTO @p", "WITH d AS (SELECT patient_last AS l FROM cases) SELECT @p := l FROM d WHERE l > 'a'",
+		"SET @p = (SELECT patient_last FROM cases LIMIT 1)", "SET @p = (SELECT MAX(patient_last) FROM cases)", "SET @n = 1, @p = CONCAT((SELECT patient_last FROM cases LIMIT 1))",
+		"SET @@sql_mode = (SELECT patient_last FROM cases LIMIT 1)", "SET SESSION sort_buffer_size = (SELECT COUNT(*) FROM cases WHERE patient_last = 'x')",
+		"SET @p = EXISTS (SELECT 1 FROM cases WHERE patient_last = 'x')", "SELECT @p := JSON_ARRAYAGG(patient_last) FROM cases", "SELECT nosuch.patient_last INTO @p FROM cases",
+		"SELECT patient_last AS active FROM cases HAVING (@p := active) = 'x'", "SELECT patient_last active, (SELECT @p := active) FROM cases", "SELECT patient_last 'active' FROM cases ORDER BY @p := active",
+	} {
+		if st, f := p.Plan(appState(), []byte(sql)); f == nil {
+			t.Errorf("%s is not refused but %s", sql, st.Verdict)
+		}
+	}
+	for _, sql := range []string{
+		"SELECT @n := @n + 1, patient_last FROM cases, (SELECT @n := 0) z ORDER BY patient_last", "SELECT COUNT(*), MAX(cases.user_id) INTO @p, @q FROM cases WHERE patient_last = 'x'",
+		"SET @p = (SELECT COUNT(patient_last) FROM cases WHERE patient_last = 'x'), @q = 1", "SELECT @p := c.user_id FROM cases c WHERE c.patient_last = 'x'",
+	} {
+		if s := computes(t, sql); !s.Compute.Assigns {
+			t.Errorf("%s assigns nothing", sql)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -15,10 +16,10 @@ type SessionValue struct {
 	User bool // a user variable: the scratch session gets one of that name; anything else becomes a literal
 }
 
-// variable counts a variable that is read; one that is assigned to would hold plaintext on the backend.
+// variable counts a variable that is read or assigned to.
 func (c *computing) variable(n *ast.VariableExpr) {
 	if n.Value != nil {
-		c.refuse("assignment to a variable")
+		c.assigned = append(c.assigned, given{value: n.Value, blocks: slices.Clone(c.stack)})
 	}
 	c.asked++
 }

@@ -33,6 +33,8 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 		c.function(n)
 	case *ast.VariableExpr:
 		c.variable(n)
+	case *ast.VariableAssignment:
+		c.set(n)
 	case *ast.DefaultExpr, *ast.ValuesExpr, *ast.MatchAgainst:
 		c.refuse("%T", n)
 	}

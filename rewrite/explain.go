@@ -61,9 +61,16 @@ func (s *Statement) explainText(b *strings.Builder) {
 func (s *Statement) explainCompute(b *strings.Builder) {
 	for i, f := range s.Compute.Fetches {
 		text, err := s.FetchText(nil, i, nil)
-		if err == nil {
+		switch {
+		case err != nil:
+		case s.Compute.Explain > 0:
+			fmt.Fprintf(b, "backend: %s\n", text)
+		default:
 			fmt.Fprintf(b, "backend: %s\n         into %s, for %s\n", text, f.Work, f.Alias)
 		}
+	}
+	if s.Compute.Explain > 0 {
+		return
 	}
 	fmt.Fprintf(b, "scratch: %s\n", s.ComputeText(nil, nil))
 }

@@ -58,15 +58,21 @@ func (u *unit) planWith() (*Plan, *fault.Error) {
 
 // withoutInto takes `INTO @a, @b` out of the pieces.
 func (u *unit) withoutInto(pieces []piece) ([]piece, bool) {
+	at := u.intoVariables()
+	return cut(pieces, at.from, at.to), at.to > 0
+}
+
+// intoVariables are the tokens of `INTO @a, @b`.
+func (u *unit) intoVariables() span {
 	at := u.find(0, "INTO")
 	if at < 0 || u.toks[at+1].Kind != token.UserVar {
-		return pieces, false
+		return span{}
 	}
 	end := at + 2
 	for u.op(end, ",") && u.toks[end+1].Kind == token.UserVar {
 		end += 2
 	}
-	return cut(pieces, at, end), true
+	return span{at, end}
 }
 
 // withoutJSONTable puts a name in the place of JSON_TABLE(..), a table of unknown columns to us. Names of protected

@@ -83,7 +83,7 @@ func (u *unit) planExpressions() (*Plan, *fault.Error) {
 			continue
 		}
 		if err := r.check(e, &scope{}, clause{reason: fault.Expression}); err != nil {
-			return nil, err
+			return u.planCompute(pr, err)
 		}
 	}
 	return r.finish(nil, "computes with values that are not protected")

@@ -114,10 +114,27 @@ func (u *unit) planExplained(i int) (*Plan, *fault.Error) {
 	inner := u.from(i)
 	p, err := inner.plan()
 	if err != nil {
-		return nil, err
+		return u.explainComputed(i, err)
 	}
 	if p.Verdict != Relay && p.Outputs == nil && !u.is(i, "SELECT") { // ANALYZE runs it as it was written
 		return nil, fault.Explain.With("the statement would be rewritten")
 	}
 	return relay("explains a statement that needs no sealed value"), nil
+}
+
+// explainComputed plans EXPLAIN of a SELECT at token i that the scratch server would run: the backend explains each question
+// that it would be asked. why is why it cannot explain the statement itself, whose text it must not see.
+func (u *unit) explainComputed(i int, why *fault.Error) (*Plan, *fault.Error) {
+	pieces, into := u.withoutInto(u.withoutJSONTable(cut(u.pieces(), 0, i)))
+	pr, err := u.parse(pieces)
+	if err != nil || into {
+		return nil, why
+	}
+	p, err := u.planCompute(pr, why)
+	if err != nil {
+		return nil, err
+	}
+	p.Why, p.Touches = "the database explains each question that it would be asked for the statement", nil
+	p.Compute.Explain = i
+	return p, nil
 }

@@ -102,3 +102,33 @@ SELECT SQL_CALC_FOUND_ROWS case_id, patient_last FROM cases WHERE patient_last >
 SELECT FOUND_ROWS()
 SELECT COUNT(*) FROM cases WHERE RAND() < 2 AND patient_first IS NOT NULL AND CHAR_LENGTH(UUID()) = 36 AND patient_last > 'A'
 SELECT (SELECT MAX(patient_last) FROM cases), UPPER(cases.patient_first) FROM cases ORDER BY case_id LIMIT 2
+-- Variables: what they get is in the session with the backend afterwards.
+SET @n = 0, @x = 'abc', @d = 1.50, @f = 1e0, @b = x'0102', @u = _latin1'e'
+SELECT @n := @n + 1 AS r, patient_last, case_id FROM cases ORDER BY patient_last, case_id
+SELECT @n
+SELECT @m := @m + 1 AS r, patient_last, case_id FROM cases, (SELECT @m := 0) z ORDER BY patient_last, case_id
+SELECT @m
+SELECT COUNT(*) INTO @c FROM cases WHERE patient_last > 'M'
+SELECT @c, @n, @x, @d, @f, @b, @u, CHARSET(@u), COLLATION(@x)
+SELECT case_id, case_date, case_status, pay_amount INTO @a, @b, @c, @d FROM cases WHERE patient_last > 'M' ORDER BY case_id LIMIT 1
+SELECT ROW_COUNT()
+SELECT @a, @b, @c, @d, CHARSET(@a), COLLATION(@a)
+SELECT case_id INTO @a FROM cases WHERE patient_last > 'M' ORDER BY case_id
+SELECT case_id INTO @a FROM cases WHERE patient_last = 'nobody'
+SELECT @a
+SELECT COUNT(*), MAX(user_id) FROM cases WHERE patient_last > 'M' INTO @a, @b
+SELECT @a, @b
+SET @p = (SELECT COUNT(*) FROM cases WHERE patient_last > 'M'), @q = 1
+SELECT @p, @q
+SET @p = (SELECT user_id FROM cases WHERE patient_last > 'M' ORDER BY case_id LIMIT 1)
+SELECT @p
+DO (SELECT COUNT(*) FROM cases WHERE patient_last > 'M')
+SELECT @n := 5, UPPER(patient_last) FROM cases WHERE case_id = '0'
+SELECT IF(patient_last > 'M', @n := 1, @n := 2), case_id FROM cases ORDER BY case_id
+SELECT @n
+SELECT @a, patient_first FROM cases ORDER BY case_id
+SELECT case_id FROM cases WHERE patient_last > 'M' AND (@n := 7) ORDER BY case_id
+SELECT @n
+SELECT COUNT(*) INTO @c FROM cases WHERE patient_last + 1 > 0
+SELECT @d := pay_amount, @u := case_date, patient_last FROM cases ORDER BY case_id
+SELECT @d, @u, CHARSET(@u)
