@@ -60,13 +60,17 @@ func (c *compute) load() (err error) {
 		if err := c.askValues(); err != nil {
 			return err
 		}
-		for i := range c.st.Compute.Fetches {
-			if err := c.fetch(i); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.fetches()
 	})
+}
+
+func (c *compute) fetches() error {
+	for i := range c.st.Fetches() {
+		if err := c.fetch(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // answer runs the statement in the scratch server and passes its answer on.

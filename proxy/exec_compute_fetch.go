@@ -64,7 +64,7 @@ func (s *session) outOfStep(err error) bool {
 
 // fetch loads the rows of one table reference.
 func (c *compute) fetch(i int) error {
-	s, f := c.s, &c.st.Compute.Fetches[i]
+	s, f := c.s, &c.st.Fetches()[i]
 	text, err := c.st.FetchText(nil, i, c.literal)
 	if err != nil {
 		return fault.ValueForm.With("parameter")

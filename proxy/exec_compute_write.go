@@ -14,6 +14,9 @@ import (
 // execComputedWrite runs a write that needs plaintext: what needs it is worked out in the scratch server.
 func (s *session) execComputedWrite(st *rewrite.Statement) error {
 	s.diag = diagnostics{}
+	if st.ComputedWrite.ReadsTarget {
+		return readsTarget(st)
+	}
 	if st.ComputedWrite.Inserts {
 		return s.computedInsert(st)
 	}
@@ -28,6 +31,12 @@ func (s *session) execComputedWrite(st *rewrite.Statement) error {
 		return err
 	}
 	return s.sendOK(w.addTo(ok))
+}
+
+// readsTarget is the error that MySQL gives a statement whose subquery reads the table that it writes to.
+func readsTarget(st *rewrite.Statement) error {
+	text := "You can't specify target table '" + st.TargetName() + "' for update in FROM clause"
+	return &serverError{payload: (&packet.Err{Code: 1093, State: "HY000", Message: []byte(text)}).Append(nil), forgotten: true}
 }
 
 // computedWrite is one run of an UPDATE or DELETE that needs plaintext.
@@ -49,8 +58,11 @@ func (c *computedWrite) run() (packet.OK, error) {
 	if err := c.s.reading(false, c.read); err != nil {
 		return packet.OK{}, err
 	}
-	if len(c.rows) > 0 {
+	if len(c.rows) > 0 || c.st.ComputedWrite.Subqueries { // a subquery can fail without a row
 		if c.compute.scratch, err = c.s.srv.cfg.Scratch.Session(c.s.ctx, settings); err != nil {
+			return packet.OK{}, err
+		}
+		if err := c.s.reading(false, c.compute.fetches); err != nil {
 			return packet.OK{}, err
 		}
 		if err := c.choose(); err != nil {
@@ -227,7 +239,7 @@ func (c *computedWrite) text() ([]byte, error) {
 // assigned are the values that the UPDATE gives the protected columns of the rows.
 func (c *computedWrite) assigned() ([][][]byte, error) {
 	w := c.st.ComputedWrite
-	if len(w.Assigned) == 0 || len(c.rows) == 0 {
+	if len(w.Assigned) == 0 || c.compute.scratch == nil {
 		return nil, nil
 	}
 	columns := make([]int, len(w.Columns))

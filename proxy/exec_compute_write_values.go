@@ -15,45 +15,76 @@ import (
 
 // computedInsert has the values of an INSERT or REPLACE computed, and runs it with what came out.
 func (s *session) computedInsert(st *rewrite.Statement) error {
+	if len(st.Fetches()) > 0 || st.ComputedWrite.Selects() {
+		return s.fetchedInsert(st)
+	}
 	stored, err := s.computeValues(st)
 	if err != nil {
 		return scratchFault(err)
 	}
-	text := st.WithValues(nil, stored.Rows)
-	state := s.state
-	state.Prepared = false
-	planned, f := s.planner.Plan(state, text)
-	switch {
-	case f != nil:
-		return f
-	case planned.Verdict == rewrite.Scratch || planned.Verdict == rewrite.Relay:
-		return fault.ValueForm.With("computed values")
+	planned, err := s.plannedWith(st.WithValues(nil, stored.Rows), s.planner.Plan)
+	if err != nil {
+		return err
 	}
 	s.computed = &computedValues{warnings: ownWarnings(stored.Warnings)}
 	defer func() { s.computed = nil }()
 	return s.execText(planned)
 }
 
+// plannedWith plans the statement that has what the scratch server computed in the place of what the client wrote.
+func (s *session) plannedWith(text []byte, plan func(rewrite.State, []byte) (*rewrite.Statement, *fault.Error)) (*rewrite.Statement, error) {
+	state := s.state
+	state.Prepared = false
+	planned, f := plan(state, text)
+	switch {
+	case f != nil:
+		return nil, f
+	case planned.Verdict == rewrite.Scratch || planned.Verdict == rewrite.Relay:
+		return nil, fault.ValueForm.With("computed values")
+	}
+	return planned, nil
+}
+
 // computedValues says that the values of the statement that is being run come from the scratch server and are stored as they
 // are, and what it said about them.
-type computedValues struct{ warnings []warning }
+type computedValues struct {
+	warnings []warning
+	selected bool // a SELECT gave them: see rewrite.Planner.Bulk
+}
+
+// bulk is the text to send for values that come from a SELECT.
+func (s *session) bulk(text []byte) ([]byte, error) {
+	if s.computed == nil || !s.computed.selected {
+		return text, nil
+	}
+	text, f := s.planner.Bulk(s.state, text)
+	if f != nil {
+		return nil, f
+	}
+	return text, nil
+}
 
 func (s *session) computeValues(st *rewrite.Statement) (*scratch.Stored, error) {
 	settings, err := s.scratchSettings(st.ComputedWrite.Clock)
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.srv.cfg.Scratch.Session(s.ctx, settings)
-	if err != nil {
+	c := &compute{s: s, st: st, opener: s.newOpener()}
+	defer c.close()
+	if c.scratch, err = s.srv.cfg.Scratch.Session(s.ctx, settings); err != nil {
 		return nil, err
 	}
-	defer session.Release()
+	if len(st.Fetches()) > 0 {
+		if err := s.reading(false, c.fetches); err != nil {
+			return nil, err
+		}
+	}
 	columns := st.ComputedColumns()
 	w := scratch.Write{Table: st.Target(), Columns: slices.Clone(columns), Rows: st.ComputedRows(), Ignore: st.Ignore(), Read: columns}
 	if err := fillIn(&w); err != nil {
 		return nil, err
 	}
-	stored, err := session.Normalise(s.ctx, w)
+	stored, err := c.scratch.Normalise(s.ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +186,9 @@ func (s *session) inlined(p *prepared) ([]byte, error) {
 
 // prepareComputedWrite prepares a write that the scratch server has a part in: its executions are sent as text.
 func (s *session) prepareComputedWrite(st *rewrite.Statement) error {
+	if st.ComputedWrite.ReadsTarget {
+		return readsTarget(st)
+	}
 	ok, err := s.prepareText([]byte("DO 0" + strings.Repeat(" + ?", len(marks(st.Tokens)))))
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ func (s *session) upsertOnce(st *rewrite.Statement, w *writer) (packet.OK, error
 			return packet.OK{}, err
 		}
 		text, err := st.Text(nil, u.seal)
+		if err == nil {
+			text, err = s.bulk(text)
+		}
 		if err != nil {
 			return packet.OK{}, err
 		}

@@ -151,6 +151,7 @@ func (s *session) keepConditions(ok packet.OK) (packet.OK, error) {
 		code, _ := strconv.ParseUint(string(row[1]), 10, 16)
 		if s.reparsed && code == deprecatedSyntax {
 			ok.Warnings--
+			ok.Info = recountWarnings(ok.Info, ok.Warnings)
 			continue
 		}
 		s.diag.own = append(s.diag.own, warning{string(row[0]), uint16(code), string(row[2])})

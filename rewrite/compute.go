@@ -54,10 +54,10 @@ type clauseText struct {
 // FetchText appends the i-th question to the backend, behind the words of EXPLAIN. param appends the literal of a parameter;
 // nil leaves the marks.
 func (s *Statement) FetchText(dst []byte, i int, param func(dst []byte, n int) ([]byte, error)) ([]byte, error) {
-	if n := s.Compute.Explain; n > 0 {
+	if n := s.explained(); n > 0 {
 		dst = append(append(dst, s.SQL[s.Tokens[0].Start:s.Tokens[n-1].End]...), ' ')
 	}
-	for _, p := range s.Compute.Fetches[i].parts {
+	for _, p := range s.Fetches()[i].parts {
 		dst = append(dst, p.text...)
 		if p.clause.from >= p.clause.to {
 			continue
@@ -68,6 +68,22 @@ func (s *Statement) FetchText(dst []byte, i int, param func(dst []byte, n int) (
 		}
 	}
 	return dst, nil
+}
+
+// explained is how many words in front of the statement ask for its plan.
+func (s *Statement) explained() int {
+	if s.Compute == nil {
+		return 0
+	}
+	return s.Compute.Explain
+}
+
+// Fetches are the questions that bring the rows of tables which the scratch server only reads.
+func (s *Statement) Fetches() []Fetch {
+	if s.ComputedWrite != nil {
+		return s.ComputedWrite.Fetches
+	}
+	return s.Compute.Fetches
 }
 
 // clauseWith appends tokens of the statement as they stand, with the literals of parameters in place of their marks.
@@ -170,16 +186,21 @@ func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
 			}
 			p.Compute.Fetches = append(p.Compute.Fetches, f)
 			p.Compute.edits = append(p.Compute.edits, c.replaced(t, f.Work))
-			for _, column := range f.Columns {
-				if t.table.Columns[column.Column].Protected != nil {
-					p.Touches = appendTouch(p.Touches, Touch{Table: t.table, Column: column.Column})
-				}
-			}
+			p.reads(&f)
 		}
 	}
 	slices.SortStableFunc(p.Compute.edits, func(a, b edit) int { return a.at - b.at })
 	p.Compute.edits = c.named(p.Compute.edits)
 	return p, nil
+}
+
+// reads notes the protected columns that a fetch brings, for audit.
+func (p *Plan) reads(f *Fetch) {
+	for _, column := range f.Columns {
+		if f.Table.Columns[column.Column].Protected != nil {
+			p.Touches = appendTouch(p.Touches, Touch{Table: f.Table, Column: column.Column})
+		}
+	}
 }
 
 // replaced puts the work table in the place of a table reference.

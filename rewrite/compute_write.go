@@ -21,6 +21,9 @@ type ComputedWrite struct {
 	Columns          []FetchColumn // of the rows, by the columns of the answer to Rows
 	Owner            int           // column of the answer with the row's owner
 	Assigned         []int         // protected columns that an UPDATE assigns, in the order of the text
+	Fetches          []Fetch       // of the tables in subqueries
+	ReadsTarget      bool          // MySQL's error 1093: a subquery reads the table that is written to
+	Subqueries       bool          // there are some: the scratch server is asked although no row is meant
 
 	name            string       // what the statement calls the table
 	rows            []clauseText // question for the rows
@@ -29,11 +32,21 @@ type ComputedWrite struct {
 	sets            []span       // assignments that give the protected columns' values
 	limits, selects bool         // there is a LIMIT; see ChooseText
 
+	selection *selection // of an INSERT ... SELECT
+
 	edits []edit // of clauses that run in the scratch server
 }
 
 // RowNumber is the column of the work table that tells its rows apart, from 1; rows that are meant get a negative one.
 const RowNumber = ownerPrefix + "row"
+
+// TargetName is what the statement calls the table that it writes to.
+func (s *Statement) TargetName() string {
+	if w := s.ComputedWrite; w.name != "" {
+		return w.name
+	}
+	return s.write.table.Name
+}
 
 // RowsText is the question for the rows that an UPDATE or DELETE may mean. The answer's columns are those of a Probe, and
 // behind them what Columns says.
@@ -112,8 +125,10 @@ func (s *Statement) computedClause(dst []byte, v span) []byte {
 			t.apply(e)
 		}
 	}
-	t.replace(v.to-1, v.to)
-	return append(t.dst, s.Tokens[v.to-1].Text(s.SQL)...)
+	if end := int(s.Tokens[v.to-1].End); t.last < end {
+		t.dst = append(t.dst, s.SQL[t.last:end]...)
+	}
+	return t.dst
 }
 
 // DeleteText is the DELETE of the rows with the keys.
@@ -130,6 +145,11 @@ func (s *Statement) DeleteText(dst []byte, keys [][][]byte) []byte {
 // explainComputedWrite shows what runs where.
 func (s *Statement) explainComputedWrite(b *strings.Builder) {
 	w := s.ComputedWrite
+	s.explainFetches(b)
+	if w.selection != nil {
+		fmt.Fprintf(b, "scratch: %s\nthen:    the statement with the rows that came out, sealed, in the place of the SELECT\n", s.SelectText(nil))
+		return
+	}
 	if w.Inserts {
 		fmt.Fprintf(b, "scratch: the values of protected columns\nthen:    the statement with what came out, sealed\n")
 		return

@@ -16,8 +16,7 @@ func (s *Statement) ComputedRows() [][][]byte {
 		var row [][]byte
 		for i, c := range s.write.insert.columns {
 			if s.write.table.role(c) == protects {
-				text, _ := s.clauseWith(nil, values[i], nil)
-				row = append(row, text)
+				row = append(row, s.computedClause(nil, values[i]))
 			}
 		}
 		rows = append(rows, row)
@@ -56,17 +55,20 @@ func (c *computingWrite) insert() (*Plan, *fault.Error) {
 		return nil, err
 	}
 	stmt, ok := pr.stmt.(*ast.InsertStmt)
-	if !ok || c.u.find(1, "RETURNING") >= 0 || stmt.Select != nil {
+	if !ok || c.u.find(1, "RETURNING") >= 0 {
 		return nil, fault.Unsure.With("form of INSERT")
 	}
-	in.stmt, in.r = stmt, newResolver(pr)
+	in.stmt, in.r, c.c.pr = stmt, newResolver(pr), pr
 	if in.sc, err = in.r.from(stmt.Table, nil, nil); err != nil {
 		return nil, err
 	}
 	if in.target = single(in.sc); in.target == nil {
 		return nil, fault.Unsure.With("target")
 	}
-	c.r, c.sc, c.table, c.values = in.r, in.sc, in.target.table, true
+	c.r, c.sc, c.table, c.values, c.w.Inserts = in.r, in.sc, in.target.table, true, true
+	if stmt.Select != nil {
+		return c.insertSelect(in)
+	}
 	p, err := in.plan()
 	if err != nil {
 		return nil, err
@@ -81,13 +83,31 @@ func (c *computingWrite) insert() (*Plan, *fault.Error) {
 			}
 		}
 	}
+	c.subqueries(map[string]int{})
+	c.understood(p)
 	if c.err == nil {
 		c.err = in.r.accounted()
 	}
 	if c.err != nil || c.c.err != nil {
 		return nil, fault.Unsure.With("expression")
 	}
-	c.w.Inserts, c.w.Clock = true, c.c.clock
+	c.w.Clock, c.w.edits = c.c.clock, c.c.edits
+	for i := range c.w.Fetches {
+		p.reads(&c.w.Fetches[i])
+	}
 	p.Verdict, p.ComputedWrite = Scratch, c.w
 	return p, nil
+}
+
+// understood tells the resolver of the names in the values that run in the scratch server.
+func (c *computingWrite) understood(p *Plan) {
+	s := c.u.bound()
+	s.Plan = p
+	s.eachTuple(func(_ int, values []span) {
+		for i, v := range values {
+			if i < len(p.write.insert.columns) && c.table.role(p.write.insert.columns[i]) == protects {
+				c.r.markAll(v)
+			}
+		}
+	})
 }

@@ -10,6 +10,20 @@ import (
 	"phiproxy/rewrite/token"
 )
 
+// PlanOnce is Plan for a text whose shape will not come again.
+func (p *Planner) PlanOnce(st State, sql []byte) (*Statement, *fault.Error) {
+	u, err := p.newUnit(st, sql)
+	if err != nil {
+		return nil, fault.BadTokens.With("%v", err)
+	}
+	plan, failed := u.plan()
+	if failed != nil {
+		return nil, failed
+	}
+	plan.Shape = p.shapeOf(sql, u.toks)
+	return &Statement{Plan: plan, SQL: sql, Tokens: u.toks}, nil
+}
+
 // Computed plans a write for the scratch server whatever its values are: some that are literals need it as well, to be
 // converted as the server would.
 func (p *Planner) Computed(st State, sql []byte) (*Statement, *fault.Error) {
@@ -46,20 +60,23 @@ func (u *unit) orComputed(p *Plan, why *fault.Error) (*Plan, *fault.Error) {
 
 // computingWrite is a write that is being planned for the scratch server.
 type computingWrite struct {
-	u      *unit
-	chosen bool // the backend chooses the rows
-	c      *computing
-	r      *resolver
-	sc     *scope
-	table  *Table
-	w      *ComputedWrite
-	used   map[int]bool // columns that clauses which run in the scratch server name
-	values bool         // columns may not be named
-	err    *fault.Error
+	u         *unit
+	chosen    bool // the backend chooses the rows
+	c         *computing
+	r         *resolver
+	sc        *scope
+	table     *Table
+	w         *ComputedWrite
+	used      map[int]bool       // columns that clauses which run in the scratch server name
+	values    bool               // columns may not be named
+	selecting bool               // the rows come from a SELECT, in which functions may give another value each time
+	inner     int                // derived tables and common table expressions around the query that is visited
+	inside    map[*computed]bool // queries that stand in one
+	err       *fault.Error
 }
 
 func (c *computingWrite) plan() (*Plan, *fault.Error) {
-	c.w, c.used = &ComputedWrite{}, map[int]bool{}
+	c.w, c.used, c.inside = &ComputedWrite{}, map[int]bool{}, map[*computed]bool{}
 	switch u := c.u; {
 	case u.is(0, "INSERT", "REPLACE") && c.chosen:
 		return c.insert()
@@ -86,16 +103,25 @@ func (c *computingWrite) Enter(n ast.Node) (ast.Node, bool) {
 	switch n := n.(type) {
 	case *ast.ColumnName:
 		c.column(n)
-	case *ast.SubqueryExpr, *ast.ExistsSubqueryExpr, *ast.CompareSubqueryExpr, *ast.SelectStmt, *ast.SetOprStmt, *ast.AggregateFuncExpr, *ast.WindowFuncExpr:
-		c.fail(fault.Unsure.With("%T", n))
+	case *ast.AggregateFuncExpr, *ast.WindowFuncExpr:
+		if len(c.c.stack) == 0 {
+			c.fail(fault.Unsure.With("%T", n))
+		}
+		c.c.Enter(n)
 	case *ast.VariableExpr: // the scratch server has none of the session's
 		c.fail(fault.Unsure.With("variable"))
+	case *ast.SelectStmt:
+		c.c.Enter(n)
+		c.inside[c.c.stack[len(c.c.stack)-1]] = c.inner > 0
 	default:
 		c.c.Enter(n)
 	}
+	if nests(n) {
+		c.inner++
+	}
 	if f, ok := n.(*ast.FuncCallExpr); ok {
 		name, _ := c.u.ident(f.FnName)
-		if name = strings.ToLower(name); sessionFunctions[name] || randomFunctions[name] {
+		if name = strings.ToLower(name); sessionFunctions[name] || randomFunctions[name] && (!c.selecting || name == "uuid_short") {
 			c.fail(fault.Unsure.With("function %s", name))
 		}
 	}
@@ -103,7 +129,25 @@ func (c *computingWrite) Enter(n ast.Node) (ast.Node, bool) {
 }
 
 // Leave implements ast.Visitor.
-func (c *computingWrite) Leave(n ast.Node) (ast.Node, bool) { return n, c.err == nil && c.c.err == nil }
+func (c *computingWrite) Leave(n ast.Node) (ast.Node, bool) {
+	if nests(n) {
+		c.inner--
+	}
+	c.c.Leave(n)
+	return n, c.err == nil && c.c.err == nil
+}
+
+// nests reports whether the node makes a table of a query.
+func nests(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.CommonTableExpression:
+		return true
+	case *ast.TableSource:
+		_, table := n.Source.(*ast.TableName)
+		return !table
+	}
+	return false
+}
 
 func (c *computingWrite) fail(err *fault.Error) {
 	if c.err == nil {
@@ -112,6 +156,10 @@ func (c *computingWrite) fail(err *fault.Error) {
 }
 
 func (c *computingWrite) column(n *ast.ColumnName) {
+	if len(c.c.stack) > 0 {
+		c.innerColumn(n)
+		return
+	}
 	ref := c.r.reference(n)
 	o, err := c.r.resolve(ref, c.sc, false)
 	switch {
@@ -125,6 +173,15 @@ func (c *computingWrite) column(n *ast.ColumnName) {
 	}
 }
 
+// innerColumn is a name in a subquery. The scratch server finds out whose column it is; it may be the target's.
+func (c *computingWrite) innerColumn(n *ast.ColumnName) {
+	name, _ := c.u.ident(n.Name)
+	if i := c.table.columnIndex(name); i >= 0 && !c.values {
+		c.used[i] = true
+	}
+	c.c.unqualify(n.Schema)
+}
+
 // update plans an UPDATE that looks at protected values.
 func (c *computingWrite) update() (*Plan, *fault.Error) {
 	pr, err := c.u.parse(c.u.pieces())
@@ -135,6 +192,7 @@ func (c *computingWrite) update() (*Plan, *fault.Error) {
 	if !ok || stmt.With != nil {
 		return nil, fault.Unsure.With("form of UPDATE")
 	}
+	c.c.pr = pr
 	up := &updating{u: c.u, r: newResolver(pr), stmt: stmt}
 	if up.sc, err = up.r.from(stmt.TableRefs, nil, nil); err != nil {
 		return nil, err
@@ -184,6 +242,7 @@ func (c *computingWrite) sets(up *updating) *fault.Error {
 		c.w.Assigned = append(c.w.Assigned, o.column)
 		if l, ok := c.u.bound().literal(list[i].value); !ok || l.Kind != token.Default {
 			c.expression(a.Expr)
+			c.r.markAll(list[i].value)
 		}
 	}
 	for i, a := range up.stmt.List {
@@ -218,7 +277,7 @@ func (c *computingWrite) delete() (*Plan, *fault.Error) {
 	if !ok || d.With != nil || d.Tables != nil || d.IsMultiTable || c.u.find(1, "RETURNING") >= 0 {
 		return nil, fault.Unsure.With("form of DELETE")
 	}
-	c.r = newResolver(pr)
+	c.r, c.c.pr = newResolver(pr), pr
 	if c.sc, err = c.r.from(d.TableRefs, nil, nil); err != nil {
 		return nil, err
 	}
@@ -255,5 +314,8 @@ func (c *computingWrite) touches(p *Plan) {
 		if c.used[column] {
 			p.Touches = appendTouch(p.Touches, Touch{Table: c.table, Column: column})
 		}
+	}
+	for i := range c.w.Fetches {
+		p.reads(&c.w.Fetches[i])
 	}
 }

@@ -31,6 +31,8 @@ func (c *computingWrite) rows(w *writePlan, src *source, where ast.ExprNode, ord
 		if order != nil {
 			c.expression(order)
 		}
+		c.r.markAll(p.where)
+		c.r.markAll(p.tail)
 		conditions = c.pushed(src, where, p.where)
 		c.w.where, c.w.tail, c.w.limits = p.where, p.tail, c.u.find(p.tail.from, "LIMIT") >= 0
 		c.w.selects = c.w.Deletes && c.u.schema.Flavor == MariaDB
@@ -42,8 +44,12 @@ func (c *computingWrite) rows(w *writePlan, src *source, where ast.ExprNode, ord
 	if c.err != nil || c.c.err != nil {
 		return nil, fault.Unsure.With("expression")
 	}
-	c.question(src, table, conditions, p.tail, limit)
-	slices.SortStableFunc(c.c.edits, func(a, b edit) int { return a.at - b.at })
+	names := map[string]int{}
+	c.question(src, table, conditions, p.tail, limit, names)
+	c.subqueries(names)
+	if c.c.err != nil {
+		return nil, c.c.err
+	}
 	c.w.edits, c.w.Clock, c.w.Table, c.w.name = c.c.edits, c.c.clock, c.table, src.name
 	plan := &Plan{Verdict: Scratch, Writes: true, write: w, edits: c.r.edits, ComputedWrite: c.w}
 	c.touches(plan)
@@ -80,7 +86,7 @@ func (c *computingWrite) pushed(src *source, where ast.ExprNode, clause span) []
 }
 
 // question builds the question for the rows.
-func (c *computingWrite) question(src *source, table span, conditions []span, tail span, limit string) {
+func (c *computingWrite) question(src *source, table span, conditions []span, tail span, limit string, names map[string]int) {
 	probe := &Statement{Plan: &Plan{write: &writePlan{table: c.table}}}
 	head := string(probe.probeHead(nil, src.ref+"."))
 	keys, protected := len(c.table.PrimaryKey), c.table.ProtectedColumns()
@@ -110,7 +116,7 @@ func (c *computingWrite) question(src *source, table span, conditions []span, ta
 	}
 	c.w.Columns = f.Columns
 	if !c.chosen {
-		c.w.Work = c.c.workName(&f, map[string]int{}) + "_n"
+		c.w.Work = c.c.workName(&f, names) + "_n"
 	}
 	c.w.rows = []clauseText{{text: head + " FROM ", clause: table}}
 	word := " WHERE ("
@@ -131,4 +137,30 @@ func (c *computingWrite) question(src *source, table span, conditions []span, ta
 		return
 	}
 	c.w.rows = append(c.w.rows, clauseText{text: limit})
+}
+
+// subqueries fetches the tables of the subqueries, which read what is there now, as they do in a statement that writes.
+//
+// MySQL lets no subquery read the table that is written to, unless it makes a table of it first.
+func (c *computingWrite) subqueries(names map[string]int) {
+	c.w.Subqueries = len(c.c.blocks) > 0
+	for _, b := range c.c.blocks {
+		for _, t := range b.tables {
+			if t.table == c.table && !c.selecting && c.u.schema.Flavor == MySQL && !c.inside[b] {
+				c.w.ReadsTarget = true
+				continue
+			}
+			f := c.c.fetch(b, t, names)
+			if c.c.whole && slices.ContainsFunc(f.Columns, func(x FetchColumn) bool { return t.table.Columns[x.Column].Invisible }) {
+				c.c.refuse("invisible columns")
+			}
+			if b.lock.to == 0 {
+				f.parts = append(f.parts, clauseText{text: " LOCK IN SHARE MODE"})
+			}
+			c.w.Fetches = append(c.w.Fetches, f)
+			c.c.edits = append(c.c.edits, c.c.replaced(t, f.Work))
+		}
+	}
+	slices.SortStableFunc(c.c.edits, func(a, b edit) int { return a.at - b.at })
+	c.c.edits = c.c.named(c.c.edits)
 }

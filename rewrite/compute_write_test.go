@@ -73,13 +73,44 @@ func TestComputedInsert(t *testing.T) {
 	}
 }
 
+// The rows of a SELECT take its place, once they are sealed, as rows of another one.
+func TestComputedSelect(t *testing.T) {
+	s := computes(t, "INSERT IGNORE INTO cases (case_id, user_id, patient_first) SELECT s.surgeon_id, s.user_id, UPPER(s.last_name) FROM surgeon_list s WHERE s.surgeon_id < 5 ON DUPLICATE KEY UPDATE case_status = 1")
+	if !s.ComputedWrite.Selects() {
+		t.Fatal(s.Why)
+	}
+	fetch, err := s.FetchText(nil, 0, nil)
+	if want := "WHERE (s.surgeon_id < 5) LIMIT 18446744073709551615 LOCK IN SHARE MODE"; err != nil || !strings.HasSuffix(string(fetch), want) {
+		t.Errorf("asks for %q, %v, want the end %q", fetch, err, want)
+	}
+	work := s.Fetches()[0].Work
+	if got, want := string(s.SelectText(nil)), "INSERT IGNORE INTO `cases` (`case_id`, `user_id`, `patient_first`) SELECT s.surgeon_id, s.user_id, UPPER(s.last_name) FROM `"+work+"`  s WHERE s.surgeon_id < 5"; got != want {
+		t.Errorf("computes %q, want %q", got, want)
+	}
+	text := s.SelectedText(nil, [][][]byte{{[]byte("'1'"), []byte("'u'"), []byte("x'41'")}, {[]byte("'2'"), []byte("NULL"), []byte("NULL")}})
+	const values = "INSERT IGNORE INTO cases (case_id, user_id, patient_first) VALUES ('1', 'u', x'41'), ('2', NULL, NULL) ON DUPLICATE KEY UPDATE case_status = 1"
+	if string(text) != values {
+		t.Errorf("got %q, want %q", text, values)
+	}
+	p := NewPlanner(appSchema(MySQL), 10)
+	bulk, f := p.Bulk(appState(), text)
+	const want = "INSERT IGNORE INTO cases (case_id, user_id, patient_first) WITH " + bulkRows + " (c0, c1, c2) AS (VALUES ROW('1', 'u', x'41'), ROW('2', NULL, NULL)) SELECT * FROM " + bulkRows + " WHERE TRUE ON DUPLICATE KEY UPDATE case_status = 1"
+	if f != nil || string(bulk) != want {
+		t.Errorf("got %q, %v, want %q", bulk, f, want)
+	}
+	if got, want := string(s.SelectedText(nil, nil)), "INSERT IGNORE INTO cases (case_id, user_id, patient_first) SELECT NULL, NULL, NULL FROM DUAL WHERE FALSE"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // What stays refused: writes that would put plaintext into other columns, and what the scratch server cannot know.
 func TestComputedWritesRefused(t *testing.T) {
 	p := NewPlanner(appSchema(MySQL), 10).WithScratch()
 	for _, sql := range []string{
 		"UPDATE cases SET demo_file = patient_last",
 		"UPDATE cases SET case_status = (patient_last = 'x') WHERE patient_first = 'y'",
-		"UPDATE cases SET patient_last = (SELECT MAX(last_name) FROM user_profile)",
+		"UPDATE cases SET patient_last = (SELECT MAX(last_name) FROM nowhere)",
+		"UPDATE cases SET case_status = (SELECT COUNT(*) FROM deleted_cases WHERE patient_last = 'x')",
 		"UPDATE cases SET patient_last = CONCAT(RAND(), patient_last)",
 		"UPDATE cases SET patient_last = @x",
 		"UPDATE cases SET user_id = patient_last",
@@ -87,9 +118,15 @@ func TestComputedWritesRefused(t *testing.T) {
 		"UPDATE cases SET patient_last = CONCAT(patient_last, 'a'), patient_last = CONCAT(patient_last, 'b')",
 		"UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 1 WHERE c.patient_last = 'x'",
 		"DELETE c FROM cases c WHERE c.patient_last = 'x'",
-		"DELETE FROM cases WHERE patient_last IN (SELECT last_name FROM user_profile)",
 		"DELETE FROM cases WHERE patient_last = 'x' AND SLEEP(1)",
-		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', (SELECT 'x'))",
+		"INSERT INTO cases (case_id, user_id, demo_file) SELECT case_id, user_id, patient_first FROM cases",
+		"INSERT INTO cases (case_id, user_id, demo_file) SELECT case_id, user_id, CONCAT(d.x, 'y') FROM (SELECT case_id, user_id, patient_first AS x FROM cases) d",
+		"INSERT INTO cases (case_id, user_id, demo_file) SELECT case_id, user_id, (SELECT MAX(patient_first) FROM cases) FROM cases",
+		"INSERT INTO cases (case_id, user_id, demo_file) SELECT case_id, user_id, EXISTS (SELECT 1 FROM cases c WHERE c.patient_first = 'x') FROM cases",
+		"INSERT INTO cases (case_id, user_id, demo_file) SELECT case_id, user_id, 'x' FROM cases UNION SELECT case_id, user_id, LEFT(patient_last, 1) FROM cases",
+		"INSERT INTO cases (case_id, user_id, patient_first) SELECT case_id, patient_last, 'x' FROM cases",
+		"INSERT INTO cases (case_id, user_id, patient_first) SELECT case_id, user_id, UUID_SHORT() FROM cases",
+		"INSERT INTO cases (case_id, user_id, patient_first) SELECT s.surgeon_id, s.user_id, UPPER(s.last_name) FROM surgeon_list s ON DUPLICATE KEY UPDATE case_status = s.surgeon_npi",
 		"INSERT INTO cases SET case_id = 'a', user_id = 'u1', patient_first = 'x', patient_last = UPPER(patient_first)",
 		"INSERT INTO cases SET case_id = 'a', user_id = UPPER('u1'), patient_first = UPPER('x')",
 		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', UPPER('x')) ON DUPLICATE KEY UPDATE patient_first = 'y'",

@@ -59,20 +59,24 @@ func (s *Statement) explainText(b *strings.Builder) {
 
 // explainCompute shows what runs where.
 func (s *Statement) explainCompute(b *strings.Builder) {
-	for i, f := range s.Compute.Fetches {
+	s.explainFetches(b)
+	if s.Compute.Explain > 0 {
+		return
+	}
+	fmt.Fprintf(b, "scratch: %s\n", s.ComputeText(nil, nil))
+}
+
+func (s *Statement) explainFetches(b *strings.Builder) {
+	for i, f := range s.Fetches() {
 		text, err := s.FetchText(nil, i, nil)
 		switch {
 		case err != nil:
-		case s.Compute.Explain > 0:
+		case s.explained() > 0:
 			fmt.Fprintf(b, "backend: %s\n", text)
 		default:
 			fmt.Fprintf(b, "backend: %s\n         into %s, for %s\n", text, f.Work, f.Alias)
 		}
 	}
-	if s.Compute.Explain > 0 {
-		return
-	}
-	fmt.Fprintf(b, "scratch: %s\n", s.ComputeText(nil, nil))
 }
 
 func (s *Statement) explainProbes(b *strings.Builder) {

@@ -27,6 +27,13 @@ func (r *resolver) mark(i int) {
 	}
 }
 
+// markAll notes that somebody else has understood the names in a span.
+func (r *resolver) markAll(v span) {
+	for i := v.from; i < v.to; i++ {
+		r.seen[i] = true
+	}
+}
+
 // ident is the client's spelling of a name, which is noted as understood.
 func (r *resolver) ident(n ast.CIStr) (string, int) {
 	name, i := r.u.ident(n)

@@ -142,8 +142,10 @@ func (in *inserting) plan() (*Plan, *fault.Error) {
 }
 
 func (in *inserting) finish(w *writePlan) (*Plan, *fault.Error) {
-	if err := in.r.accounted(); err != nil {
-		return nil, err
+	if !in.computed { // else whoever looks at the values asks
+		if err := in.r.accounted(); err != nil {
+			return nil, err
+		}
 	}
 	p := &Plan{Verdict: Direct, Writes: true, write: w, edits: in.r.edits, Why: "values are sealed for the owner that each row names"}
 	if w.kind == replaces || w.kind == upserts {

@@ -42,6 +42,29 @@ func (s *Session) Normalise(ctx context.Context, w Write) (*Stored, error) {
 	return stored, nil
 }
 
+// Select is Normalise for rows that a SELECT gives. text is the whole INSERT into the table's twin; the tables that the SELECT
+// names must have been loaded. Rows that IGNORE leaves out are missing, as they are in the server.
+func (s *Session) Select(ctx context.Context, t *rewrite.Table, text []byte, read []int) (*Stored, error) {
+	end := s.guard(ctx)
+	err := s.twin(t)
+	if err = end(err); err != nil {
+		return nil, err
+	}
+	r, err := s.Query(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	stored := &Stored{}
+	if r.OK.Warnings > 0 {
+		if stored.Warnings, err = s.Warnings(ctx); err != nil {
+			return nil, err
+		}
+	}
+	end = s.guard(ctx)
+	stored.Rows, err = s.readTwin(t, read)
+	return stored, end(err)
+}
+
 func (s *Session) normalise(w Write) (*Stored, error) {
 	if err := s.twin(w.Table); err != nil {
 		return nil, err

@@ -223,7 +223,9 @@ func (w *twin) parts(autoInc bool) []string {
 	for i, c := range w.columns {
 		definition := c.definition
 		if !autoInc {
-			definition = strings.Replace(definition, autoIncrement, " DEFAULT '0'", 1)
+			if before, after, ok := strings.Cut(definition, autoIncrement); ok { // NULL asks for the next number
+				definition = strings.Replace(before, " NOT NULL", "", 1) + " DEFAULT '0'" + after
+			}
 		}
 		parts[i] = quoteName(c.name) + " " + definition
 	}

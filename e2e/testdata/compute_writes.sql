@@ -67,3 +67,59 @@ UPDATE cases SET patient_last = CASE WHEN patient_dob < '1980-01-01' THEN 'old' 
 UPDATE cases c SET c.patient_last = CONCAT(c.patient_last, c.case_id) WHERE c.patient_last <> '' ORDER BY c.patient_last, c.case_id LIMIT 3
 UPDATE cases SET patient_first = patient_first + 1 WHERE case_id = 'cw5'
 DELETE FROM cases WHERE ins_provider LIKE '%cw%' OR patient_last LIKE 'old%'
+-- Subqueries.
+INSERT INTO cases (case_id, user_id, patient_first, patient_last, patient_dob, pay_amount, case_status) VALUES ('s1', '{P1}', 'Ann', 'Smith', '1970-01-02', 1.5, 1), ('s2', '{P1}', 'Bob', 'Jones', '1980-02-03', 2.5, 2), ('s3', '{P2}', 'Cyd', 'Smith', NULL, 3.5, 3), ('s4', '{P2}', 'Dan', NULL, '1990-03-04', NULL, 4), ('s5', '{P3}', 'Émile', 'Zola', '2000-02-29', 5, 5), ('s6', '{P1}', 'Ann', 'Smith', '1971-01-02', 6, 6)
+INSERT INTO surgeon_list (surgeon_id, user_id, first_name, last_name, surgeon_npi) VALUES (1, '{P1}', 'Ann', 'Smith', 11), (2, '{P2}', 'Sue', 'Jones', 12), (3, '{P1}', 'Zed', 'Zola', 13)
+UPDATE cases SET case_status = 31 WHERE patient_last IN (SELECT last_name FROM surgeon_list WHERE surgeon_npi < 13)
+UPDATE cases SET case_status = 32 WHERE EXISTS (SELECT 1 FROM surgeon_list s WHERE s.user_id = cases.user_id AND s.first_name = cases.patient_first)
+UPDATE cases c SET c.case_status = 33 WHERE c.patient_first = (SELECT MIN(s.first_name) FROM surgeon_list s) ORDER BY c.patient_dob DESC LIMIT 1
+UPDATE cases SET case_status = 34 WHERE patient_last = (SELECT last_name FROM surgeon_list)
+UPDATE cases SET case_status = 35 WHERE patient_last > ALL (SELECT last_name FROM surgeon_list WHERE surgeon_npi < 13)
+UPDATE cases SET case_status = 36 WHERE patient_last NOT IN (SELECT d.n FROM (SELECT DISTINCT last_name AS n FROM surgeon_list) d)
+UPDATE cases SET case_status = 37 WHERE case_id IN (SELECT case_id FROM deleted_cases WHERE patient_first = 'x')
+UPDATE cases SET case_status = 38 WHERE patient_first IN (SELECT patient_first FROM cases)
+UPDATE cases SET case_status = 39 WHERE case_id IN (SELECT x.id FROM (SELECT MIN(case_id) AS id FROM cases GROUP BY patient_first) x)
+UPDATE cases SET case_status = 40 WHERE case_id IN (SELECT x.id FROM (SELECT case_id AS id FROM cases WHERE patient_first = 'Bob') x)
+UPDATE cases SET patient_last = (SELECT last_name FROM surgeon_list WHERE surgeon_id = 3) WHERE case_id = 's4'
+UPDATE cases SET patient_last = (SELECT CONCAT(s.last_name, '-', cases.patient_first) FROM surgeon_list s WHERE s.user_id = cases.user_id ORDER BY s.surgeon_id LIMIT 1) WHERE case_id LIKE 's%'
+UPDATE cases SET patient_last = (SELECT last_name FROM surgeon_list)
+UPDATE cases SET patient_first = (SELECT MAX(patient_first) FROM cases) WHERE case_id = 's2'
+UPDATE cases SET patient_first = (SELECT x.m FROM (SELECT MAX(patient_first) AS m FROM cases) x) WHERE case_id = 's2'
+UPDATE cases SET patient_first = (SELECT x.m FROM (SELECT patient_first AS m FROM cases WHERE case_id = 's1') x), case_status = 41 WHERE patient_last LIKE 'Z%'
+UPDATE cases SET patient_dob = (SELECT '2001-02-30' FROM surgeon_list LIMIT 1) WHERE case_id = 's1'
+UPDATE IGNORE cases SET patient_dob = (SELECT '2001-02-30' FROM surgeon_list LIMIT 1) WHERE case_id = 's1'
+DELETE FROM cases WHERE patient_last IN (SELECT last_name FROM surgeon_list WHERE surgeon_npi = 12)
+DELETE FROM cases WHERE patient_first = (SELECT MAX(first_name) FROM surgeon_list) ORDER BY patient_last LIMIT 1
+DELETE FROM cases WHERE patient_first = (SELECT first_name FROM surgeon_list)
+DELETE FROM cases WHERE patient_first IN (SELECT MAX(patient_first) FROM cases)
+DELETE FROM cases WHERE case_id IN (SELECT x.id FROM (SELECT MAX(case_id) AS id FROM cases GROUP BY patient_first HAVING COUNT(*) > 4) x)
+DELETE FROM cases WHERE patient_first = 'Bob' AND EXISTS (SELECT * FROM surgeon_list s WHERE s.user_id = cases.user_id)
+INSERT INTO cases (case_id, user_id, patient_first, patient_last) VALUES ('s7', '{P1}', (SELECT MAX(first_name) FROM surgeon_list), 'x'), ('s8', '{P2}', 'y', (SELECT CONCAT(last_name, '!') FROM surgeon_list WHERE surgeon_id = 1))
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('s9', '{P1}', (SELECT first_name FROM surgeon_list))
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('s9', '{P1}', (SELECT MAX(patient_first) FROM cases))
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('s10', '{P1}', (SELECT x.m FROM (SELECT MAX(patient_first) AS m FROM cases) x))
+INSERT INTO cases SET case_id = 's11', user_id = '{P3}', patient_dob = (SELECT MAX(patient_dob) FROM deleted_cases), patient_first = (SELECT REPEAT(first_name, 100) FROM surgeon_list WHERE surgeon_id = 1)
+INSERT IGNORE INTO cases SET case_id = 's11', user_id = '{P3}', patient_first = (SELECT REPEAT(first_name, 100) FROM surgeon_list WHERE surgeon_id = 1)
+REPLACE INTO cases (case_id, user_id, patient_first) VALUES ('s7', '{P1}', (SELECT LOWER(first_name) FROM surgeon_list WHERE surgeon_id = 1))
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('s7', '{P2}', (SELECT UPPER(first_name) FROM surgeon_list WHERE surgeon_id = 1)) ON DUPLICATE KEY UPDATE patient_first = VALUES(patient_first)
+-- INSERT ... SELECT.
+INSERT INTO cases (case_id, user_id, patient_first, patient_last, patient_dob) SELECT CONCAT('i', surgeon_id), user_id, first_name, UPPER(last_name), '1999-12-31' FROM surgeon_list
+INSERT INTO cases (case_id, user_id, patient_first, patient_last, patient_dob) SELECT CONCAT('i', surgeon_id), user_id, first_name, UPPER(last_name), '1999-12-31' FROM surgeon_list
+INSERT IGNORE INTO cases (case_id, user_id, patient_first) SELECT CONCAT('i', surgeon_id + 2), user_id, first_name FROM surgeon_list
+INSERT IGNORE INTO cases (case_id, user_id, patient_first) SELECT CONCAT('ii', surgeon_id), user_id, REPEAT(first_name, 100) FROM surgeon_list
+REPLACE INTO cases (case_id, user_id, patient_first) SELECT CONCAT('i', surgeon_id + 1), user_id, LOWER(first_name) FROM surgeon_list
+INSERT INTO cases (case_id, user_id, patient_first) SELECT 'i9', '{P2}', first_name FROM surgeon_list WHERE surgeon_id = 1
+INSERT INTO cases (case_id, user_id, patient_first) SELECT 'i10', '{P2}', first_name FROM surgeon_list WHERE surgeon_id = 99
+INSERT INTO cases (case_id, user_id, patient_first, patient_last, case_create_ts, case_date, pay_amount) SELECT CONCAT(case_id, 'x'), user_id, patient_last, patient_first, case_create_ts, case_date, pay_amount * 2 FROM cases WHERE case_id LIKE 'i%'
+INSERT INTO cases (case_id, user_id, patient_first) SELECT CONCAT(case_id, 'y'), '{P3}', CONCAT(patient_first, ' ', patient_last) FROM cases WHERE patient_last LIKE 'S%' ORDER BY patient_last, case_id LIMIT 2
+INSERT INTO cases (case_id, user_id, patient_first, case_status) SELECT CONCAT('g', MIN(case_id)), MIN(user_id), patient_first, COUNT(*) FROM cases GROUP BY patient_first HAVING COUNT(*) > 1 ORDER BY 1
+INSERT INTO cases (case_id, user_id, patient_first) SELECT 'u1', '{P1}', first_name FROM surgeon_list WHERE surgeon_id = 1 UNION ALL SELECT 'u2', '{P2}', patient_last FROM cases WHERE case_id = 'i1'
+INSERT INTO cases (case_id, user_id, patient_dob) SELECT CONCAT('d', surgeon_id), user_id, CONCAT('2001-02-', 28 + surgeon_id) FROM surgeon_list
+INSERT IGNORE INTO cases (case_id, user_id, patient_dob) SELECT CONCAT('d', surgeon_id), user_id, CONCAT('2001-02-', 28 + surgeon_id) FROM surgeon_list
+INSERT INTO cases (case_id, user_id, patient_first) SELECT NULL, user_id, first_name FROM surgeon_list
+INSERT INTO cases (user_id, patient_first) SELECT user_id, first_name FROM surgeon_list
+INSERT INTO deleted_cases SELECT * FROM cases WHERE patient_first LIKE 'a%'
+INSERT INTO deleted_cases (case_id, user_id, patient_first, patient_last) SELECT case_id, user_id, patient_first, 'gone' FROM cases WHERE case_id = 'i2'
+INSERT INTO cases (case_id, user_id, patient_first) SELECT CONCAT('i', surgeon_id), user_id, CONCAT(first_name, '+') FROM surgeon_list WHERE surgeon_id < 100005 ON DUPLICATE KEY UPDATE patient_first = VALUES(patient_first), case_status = 77
+INSERT INTO cases (case_id, user_id, patient_first) SELECT 'e1', '{P1}', (SELECT first_name FROM surgeon_list)
+INSERT INTO cases (case_id, user_id, patient_first) (SELECT 'e2', s.user_id, d.patient_last FROM surgeon_list s JOIN cases d ON d.patient_first = s.first_name WHERE d.case_id = 'i1')
