@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,28 +14,6 @@ import (
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
 )
-
-// WorkTable is a table to be made in a session.
-type WorkTable struct {
-	// Name is how the statement calls it. A name that always means the same columns lets sessions keep the table: making
-	// one costs more than loading a few rows.
-	Name    string
-	Columns []WorkColumn
-	Keys    [][]int // indexes into Columns, each an index that joins may use
-	Unique  [][]int // the same, unique; those that MyISAM cannot index whole are left out
-	// Schema and Table are what error messages call it; "" when it stands for no table of the client's.
-	Schema, Table string
-}
-
-// WorkColumn is a column of a work table.
-type WorkColumn struct {
-	Name    string
-	Type    string // as in CREATE TABLE: "varchar(250) CHARACTER SET latin1 COLLATE latin1_bin", "int unsigned"
-	NotNull bool
-	// UTF8 says that values are given in UTF-8 although the column has another character set. JSON is always UTF-8.
-	UTF8   bool
-	Origin *Origin // nil: metadata stays that of the work table
-}
 
 // Rows to load: the values of each row in the order of the columns, as the text protocol shows them (with an sql_mode
 // without PAD_CHAR_TO_FULL_LENGTH, TIMESTAMP in UTC, FLOAT with all its digits), in the column's character set; BIT,
@@ -58,84 +37,8 @@ func (s *Session) Load(ctx context.Context, t WorkTable, rows RowSource) error {
 		s.origins[t.Name] = o
 		err = s.fill(t.Name, t.Columns, rows)
 	}
-	s.engine.metrics.phase("load", began)
+	s.engine.metrics.phase("load", time.Since(began))
 	return end(err)
-}
-
-func (t *WorkTable) definition() string {
-	var b strings.Builder
-	for i, c := range t.Columns {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "%s %s", quoteName(c.Name), c.Type)
-		if c.NotNull {
-			b.WriteString(" NOT NULL")
-		} else {
-			b.WriteString(" NULL")
-		}
-	}
-	for _, key := range t.Keys {
-		parts := make([]string, len(key))
-		for i, column := range key {
-			parts[i] = quoteName(t.Columns[column].Name) + keyPrefix(t.Columns[column].Type)
-		}
-		fmt.Fprintf(&b, ", KEY (%s)", strings.Join(parts, ", "))
-	}
-	for _, key := range t.Unique {
-		parts, size := make([]string, len(key)), 0
-		for i, column := range key {
-			parts[i], size = quoteName(t.Columns[column].Name), size+keySize(t.Columns[column].Type)
-		}
-		if size <= longestKey {
-			fmt.Fprintf(&b, ", UNIQUE KEY (%s)", strings.Join(parts, ", "))
-		}
-	}
-	return "(" + b.String() + ") ENGINE=MyISAM"
-}
-
-// keyPrefix keeps keys of texts below MyISAM's 1,000 bytes. A shorter text than the prefix gets an error, so types that
-// are short are indexed whole.
-func keyPrefix(typ string) string {
-	const characters = 50
-	name, rest, _ := strings.Cut(typ, "(")
-	length := 0
-	for _, digit := range rest {
-		if digit < '0' || digit > '9' {
-			break
-		}
-		length = length*10 + int(digit-'0')
-	}
-	switch name = strings.ToLower(name); {
-	case strings.Contains(name, "text"), strings.Contains(name, "blob"), strings.Contains(name, "char") && length > characters,
-		strings.Contains(name, "binary") && length > characters:
-		return fmt.Sprintf("(%d)", characters)
-	}
-	return ""
-}
-
-// longestKey is how many bytes a key of MyISAM can have.
-const longestKey = 1000
-
-// keySize bounds the bytes of a column in a key.
-func keySize(typ string) int {
-	name, rest, _ := strings.Cut(strings.ToLower(typ), "(")
-	length := 0
-	for _, digit := range rest {
-		if digit < '0' || digit > '9' {
-			break
-		}
-		length = length*10 + int(digit-'0')
-	}
-	switch {
-	case strings.Contains(name, "text"), strings.Contains(name, "blob"), strings.Contains(name, "json"):
-		return longestKey + 1
-	case strings.Contains(name, "char"):
-		return 4*length + 3
-	case strings.Contains(name, "binary"):
-		return length + 3
-	}
-	return 36 // DECIMAL(65) takes most
 }
 
 // create makes a work table unless the slot has it, empty, already.
@@ -194,6 +97,7 @@ func (s *Session) fill(table string, columns []WorkColumn, rows RowSource) error
 	next, stop := iter.Pull2(rows)
 	defer stop()
 	l := loader{session: s, columns: columns, table: table, next: next}
+	defer func() { s.engine.metrics.phase("fetch", l.waited) }()
 	insert := s.slot.server.flavor == rewrite.Embedded
 	for {
 		more, err := l.insert()
@@ -212,11 +116,14 @@ type loader struct {
 	columns []WorkColumn
 	table   string
 	next    func() ([][]byte, error, bool)
+	waited  time.Duration // for rows to come
 }
 
 // row gives the next row, nil after the last one, and keeps the limits.
 func (l *loader) row() ([][]byte, error) {
+	began := time.Now()
 	row, err, ok := l.next()
+	l.waited += time.Since(began)
 	if err != nil || !ok {
 		return nil, err
 	}
@@ -327,10 +234,6 @@ func appendTuple(dst []byte, row [][]byte, columns []WorkColumn, comma bool) []b
 	return append(dst, ')')
 }
 
-func (c *WorkColumn) utf8() bool {
-	return c.UTF8 || len(c.Type) >= 4 && strings.EqualFold(c.Type[:4], "json")
-}
-
 // appendEscaped escapes for both a string literal and LOAD DATA.
 func appendEscaped(dst, v []byte) []byte {
 	for _, b := range v {
@@ -425,22 +328,26 @@ func appendLine(dst []byte, row [][]byte) []byte {
 	return append(dst, '\n')
 }
 
-// loadStatement reads every value as bytes; those that are UTF-8 pass through a variable, so that they are converted.
+// loadStatement reads UTF-8 where no column holds bytes. Where one does it reads bytes, and those that are UTF-8 pass through a
+// variable, so that they are converted.
 func (l *loader) loadStatement() string {
-	var list, convert []string
+	charset, set := "utf8mb4", ""
+	list, convert := make([]string, len(l.columns)), []string(nil)
 	for i, c := range l.columns {
-		if !c.utf8() {
-			list = append(list, quoteName(c.Name))
-			continue
+		list[i] = quoteName(c.Name)
+	}
+	if slices.ContainsFunc(l.columns, func(c WorkColumn) bool { return c.bytes() }) {
+		charset = "binary"
+		for i, c := range l.columns {
+			if c.utf8() {
+				convert = append(convert, fmt.Sprintf("%s=CONVERT(@phiproxy%d USING utf8mb4)", list[i], i))
+				list[i] = fmt.Sprintf("@phiproxy%d", i)
+			}
 		}
-		variable := fmt.Sprintf("@phiproxy%d", i)
-		list = append(list, variable)
-		convert = append(convert, quoteName(c.Name)+"=CONVERT("+variable+" USING utf8mb4)")
 	}
-	sql := "LOAD DATA LOCAL INFILE 'rows' INTO TABLE " + quoteName(l.table) +
-		` CHARACTER SET binary FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (` + strings.Join(list, ",") + ")"
 	if len(convert) > 0 {
-		sql += " SET " + strings.Join(convert, ",")
+		set = " SET " + strings.Join(convert, ",")
 	}
-	return sql
+	return "LOAD DATA LOCAL INFILE 'rows' INTO TABLE " + quoteName(l.table) + " CHARACTER SET " + charset +
+		` FIELDS TERMINATED BY '\t' ESCAPED BY '\\' LINES TERMINATED BY '\n' (` + strings.Join(list, ",") + ")" + set
 }

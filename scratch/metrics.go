@@ -59,6 +59,6 @@ func (m *metrics) unregister() {
 }
 
 // phase observes how long a phase took.
-func (m *metrics) phase(name string, began time.Time) {
-	m.phases.WithLabelValues(name).Observe(time.Since(began).Seconds())
+func (m *metrics) phase(name string, took time.Duration) {
+	m.phases.WithLabelValues(name).Observe(took.Seconds())
 }

@@ -131,8 +131,10 @@ func (p *pool) take(ctx context.Context) (*slot, error) {
 // put takes a slot back: it is emptied first, while the client goes on. freed is called when nothing is left.
 func (p *pool) put(sl *slot, used []string, doubtful bool, freed func()) {
 	p.emptying.Add(1)
+	began := time.Now()
 	p.cleaning.Go(func() {
 		defer p.emptying.Add(-1)
+		defer func() { p.engine.metrics.phase("empty", time.Since(began)) }()
 		defer freed()
 		if !doubtful {
 			if err := sl.clean(used); err != nil {
@@ -177,10 +179,15 @@ func (sl *slot) clean(used []string) error {
 		c.out = append(append(c.out, "DELETE FROM "...), quoteName(table)...)
 		c.later(succeeded)
 	}
-	c.begin(mysql.COM_RESET_CONNECTION)
-	c.later(succeeded)
-	if err := sl.begin(); err != nil {
+	c.begin(mysql.COM_RESET_CONNECTION) // to the server's own settings, see learn
+	if err := c.flush(); err != nil {
 		return err
+	}
+	if err := succeeded(c.readOK()); err != nil {
+		return err
+	}
+	if sl.server.flavor == rewrite.Embedded {
+		return sl.begin()
 	}
 	return c.SetDeadline(time.Time{})
 }
@@ -192,7 +199,8 @@ func succeeded(_ packet.OK, err error) error {
 	return nil
 }
 
-// begin makes a fresh session ready to load.
+// begin makes a session of a new connection ready to load, and one of the embedded server, which forgets its database when it is
+// reset.
 func (sl *slot) begin() error {
 	c := sl.conn
 	c.begin(mysql.COM_INIT_DB)
@@ -274,13 +282,19 @@ func (s *server) control(ctx context.Context, statements ...string) (err error) 
 	return nil
 }
 
-// learn asks the server which variables it has.
+// learn asks the server which variables it has, and makes the engine's own settings its defaults: sessions that are reset have
+// them without being told.
 func (s *server) learn(ctx context.Context) error {
 	c, err := dial(ctx, s.account)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	if s.flavor != rewrite.Embedded {
+		if _, err := c.exec(ownDefaults); err != nil {
+			return fail(Unavailable, err)
+		}
+	}
 	s.known = make(map[string]bool)
 	for _, v := range variables {
 		err := c.rows("SELECT @@"+v.name, func([]byte) error { return nil })

@@ -51,7 +51,7 @@ func (e *Engine) Session(ctx context.Context, settings Settings) (*Session, erro
 		return nil, err
 	}
 	e.metrics.sessions.Inc()
-	e.metrics.phase("wait", began)
+	e.metrics.phase("wait", time.Since(began))
 	return &Session{
 		engine: e, slot: sl, settings: settings, began: began, deadline: time.Now().Add(e.limits.Time),
 		origins: make(map[string]origin), used: make(map[string]bool), result: resultOK,
@@ -75,7 +75,7 @@ func (s *Session) Release() {
 	doubtful := unread || s.doubtful || s.bytes > largeSession
 	e, held := s.engine, s.bytes
 	e.metrics.statements.WithLabelValues(s.result).Inc()
-	e.metrics.phase("total", s.began)
+	e.metrics.phase("total", time.Since(s.began))
 	e.pool.put(s.slot, slices.Collect(maps.Keys(s.used)), doubtful, func() {
 		e.metrics.held.Set(float64(e.held.Add(-held)))
 		e.metrics.sessions.Dec()
@@ -212,7 +212,7 @@ func (s *Session) run(ctx context.Context, send func(*conn) error) (*Rows, error
 	if err == nil {
 		err = s.describe(r.Columns)
 	}
-	s.engine.metrics.phase("query", began)
+	s.engine.metrics.phase("query", time.Since(began))
 	if err != nil {
 		return nil, err
 	}

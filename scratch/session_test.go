@@ -192,6 +192,29 @@ func TestSettings(t *testing.T) {
 	})
 }
 
+// However a session left its connection, the next one begins with the engine's own settings in its own database.
+func TestSettingsOfTheNext(t *testing.T) {
+	everywhere(t, func(t *testing.T, f rewrite.Flavor) {
+		e := open(t, one(programOptions(f)))
+		s := session(t, e, map[string]string{"sql_mode": "ANSI", "time_zone": "+05:30", "character_set_client": "latin1", "character_set_connection": "latin1", "character_set_results": "NULL"})
+		if _, err := ask(s, "SELECT 1"); err != nil {
+			t.Fatal(err)
+		}
+		s.Release()
+		s = session(t, e, nil)
+		var got string
+		err := s.slot.conn.rows("SELECT CONCAT_WS('|', @@sql_mode, @@time_zone, @@character_set_client, @@character_set_connection, @@character_set_results, DATABASE())", func(row []byte) error {
+			v, err := textRow(row, 1)
+			got = string(v[0])
+			return err
+		})
+		want := "NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION|+00:00|utf8mb4|utf8mb4|utf8mb4|" + s.slot.account.database
+		if err != nil || got != want {
+			t.Errorf("%s, %v, want %s", got, err, want)
+		}
+	})
+}
+
 func one(o Options) Options {
 	o.Limits.Sessions = 1
 	return o

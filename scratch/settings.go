@@ -140,5 +140,10 @@ func workMode(literal string, f rewrite.Flavor) string {
 
 // ownSettings are those under which rows are loaded, whatever the client has: dates that some session was once allowed
 // to store must load, and TIMESTAMP values are in UTC.
-const ownSettings = "SET sql_mode='STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', time_zone='+00:00', " +
-	"character_set_client=utf8mb4, character_set_connection=utf8mb4, character_set_results=utf8mb4"
+const ownSettings = "SET sql_mode='" + ownMode + "', time_zone='+00:00', character_set_client=utf8mb4, character_set_connection=utf8mb4, character_set_results=utf8mb4"
+
+const ownMode = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+
+// ownDefaults makes them those of new and of reset sessions.
+const ownDefaults = "SET GLOBAL sql_mode='" + ownMode + "', GLOBAL time_zone='+00:00', GLOBAL character_set_client=utf8mb4, GLOBAL character_set_connection=utf8mb4, " +
+	"GLOBAL character_set_results=utf8mb4"
