@@ -28,7 +28,7 @@ func TestCompare(t *testing.T) {
 }
 
 func TestInsertSQL(t *testing.T) {
-	a, b := insertSQL(rand.New(rand.NewPCG(1, 2)), 500), insertSQL(rand.New(rand.NewPCG(1, 2)), 500)
+	a, b := insertSQL(rand.New(rand.NewPCG(1, 2)), 500, caseOf), insertSQL(rand.New(rand.NewPCG(1, 2)), 500, caseOf)
 	if a != b || strings.Count(a, "('c") != batch || !strings.Contains(a, "('c0000500', 'u5', ") {
 		t.Errorf("%.200s", a)
 	}

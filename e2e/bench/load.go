@@ -45,7 +45,12 @@ func (r *rig) load() error {
 		}
 		random := rand.New(rand.NewPCG(1, 2))
 		for from := 0; from < r.options.rows; from += batch {
-			if _, err := db.Exec(insertSQL(random, from)); err != nil {
+			if _, err := db.Exec(insertSQL(random, from, caseOf)); err != nil {
+				return fmt.Errorf("loading through %s: %w", e.name, err)
+			}
+		}
+		for from := 0; from < listRows; from += batch {
+			if _, err := db.Exec(insertSQL(random, from, listCase)); err != nil {
 				return fmt.Errorf("loading through %s: %w", e.name, err)
 			}
 		}
@@ -56,15 +61,22 @@ func (r *rig) load() error {
 	return nil
 }
 
-func insertSQL(random *rand.Rand, from int) string {
+// caseOf gives the ids of the n-th case and of its owner.
+func caseOf(n int) (id, owner string) { return fmt.Sprintf("c%07d", n), fmt.Sprintf("u%d", n/perOwner) }
+
+// listCase is the same for the cases of one owner who has many. Statements that are about all cases leave these out.
+func listCase(n int) (id, owner string) { return fmt.Sprintf("list%07d", n), listOwner }
+
+func insertSQL(random *rand.Rand, from int, ids func(n int) (id, owner string)) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO cases (case_id, user_id, case_date, patient_first, patient_last, patient_dob, ins_provider, case_status, pay_amount) VALUES ")
 	for i := from; i < from+batch; i++ {
 		if i > from {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "('c%07d', 'u%d', '20%02d-%02d-%02d', '%s', '%s', '19%02d-%02d-%02d', '%s', %d, %d.%02d)",
-			i, i/perOwner, 10+random.IntN(15), 1+random.IntN(12), 1+random.IntN(28), firstNames[random.IntN(len(firstNames))], lastNames[random.IntN(len(lastNames))],
+		id, owner := ids(i)
+		fmt.Fprintf(&b, "('%s', '%s', '20%02d-%02d-%02d', '%s', '%s', '19%02d-%02d-%02d', '%s', %d, %d.%02d)",
+			id, owner, 10+random.IntN(15), 1+random.IntN(12), 1+random.IntN(28), firstNames[random.IntN(len(firstNames))], lastNames[random.IntN(len(lastNames))],
 			30+random.IntN(70), 1+random.IntN(12), 1+random.IntN(28), insurers[random.IntN(len(insurers))], random.IntN(20), random.IntN(9999), random.IntN(100))
 	}
 	return b.String()

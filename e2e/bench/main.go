@@ -63,6 +63,9 @@ func run(o options) (err error) {
 		report.results = append(report.results, result)
 		progress("%s", result)
 	}
+	if err := r.compute(&report); err != nil {
+		return err
+	}
 	if o.only == "" {
 		if err := r.bulk(&report); err != nil {
 			return err

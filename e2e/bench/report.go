@@ -9,10 +9,11 @@ import (
 
 // report is the page that is published.
 type report struct {
-	options options
-	version string
-	results []result
-	bulk    bulkResult
+	options  options
+	version  string
+	results  []result
+	computed []computedResult
+	bulk     bulkResult
 }
 
 const preface = `# Benchmark
@@ -41,6 +42,7 @@ func (r *report) text() string {
 	}
 	fmt.Fprintf(&b, "\nThe sysbench workloads use tables that are not protected: their statements are relayed. The others read or write all four sealed columns\n"+
 		"(the update one), and every answer's row count is checked.\n")
+	r.computedText(&b)
 	r.bulkText(&b)
 	return b.String()
 }

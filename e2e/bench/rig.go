@@ -48,6 +48,7 @@ type rig struct {
 	server    *servers.Server
 	version   string
 	endpoints []*endpoint
+	metrics   string // address of phiproxy's admin port
 }
 
 // newRig starts the server, the proxies, and loads the data through each endpoint. What was started is returned with an error, too.
@@ -173,7 +174,9 @@ keys:
   store:
     dsn: %[5]s:%[6]s@tcp(%[2]s)/%[3]s
 admin:
-  enabled: false
+  address: %[7]s
+  open_metrics: true
+scratch: %[8]s
 `
 
 func (r *rig) startPhiproxy() (err error) {
@@ -185,8 +188,15 @@ func (r *rig) startPhiproxy() (err error) {
 	if err != nil {
 		return err
 	}
+	if r.metrics, err = freeAddr(); err != nil {
+		return err
+	}
+	scratch, err := servers.ScratchConfig(r.server.Kind, r.dir)
+	if err != nil {
+		return err
+	}
 	file := filepath.Join(r.dir, "phiproxy.yaml")
-	text := fmt.Appendf(nil, phiproxyConfig, e.addr, r.server.Addr, e.database, r.dir, servers.StoreUser, servers.StorePassword)
+	text := fmt.Appendf(nil, phiproxyConfig, e.addr, r.server.Addr, e.database, r.dir, servers.StoreUser, servers.StorePassword, r.metrics, scratch)
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return err
 	}
