@@ -22,7 +22,7 @@ func computed() []statement {
 	var list []statement
 	for i, line := range strings.Split(computeSQL, "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			list = append(list, statement{id: fmt.Sprintf("line %d", i+1), sql: line, computed: true, anyPlan: strings.Contains(line, "@@") || strings.Contains(line, "LAST_INSERT_ID")})
+			list = append(list, statement{id: fmt.Sprintf("line %d", i+1), sql: line})
 		}
 	}
 	return list
@@ -32,6 +32,7 @@ func computed() []statement {
 func TestDifferentialCompute(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		p := newPair(t, s, "compute")
+		p.addPlans(t, "compute")
 		for _, st := range computed() {
 			p.run(t, st, false)
 			if !strings.Contains(st.sql, "SEPARATOR") { // which takes no parameter
@@ -61,19 +62,20 @@ func TestDifferentialComputeSettings(t *testing.T) {
 	}
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		p := newPair(t, s, "compute_settings")
+		p.addPlans(t, "compute_settings")
 		for i, set := range settings {
-			for _, side := range []side{p.plain, p.sealed} {
+			for _, side := range p.sessions() {
 				exec(t, side.conn, "SET sql_mode = DEFAULT, time_zone = DEFAULT, lc_time_names = DEFAULT, group_concat_max_len = DEFAULT, div_precision_increment = DEFAULT", "SET NAMES utf8mb4", set)
 			}
 			for j, st := range computed() {
 				if j%len(settings) == i && !strings.Contains(st.sql, "@") {
-					st.id, st.anyPlan = set+": "+st.id, true
+					st.id = set + ": " + st.id
 					p.run(t, st, false)
 				}
 			}
 			for _, sql := range own {
 				for _, prepare := range []bool{false, true} {
-					p.run(t, statement{id: set, sql: sql, computed: true, anyPlan: true}, prepare)
+					p.run(t, statement{id: set, sql: sql}, prepare)
 				}
 			}
 		}
@@ -90,13 +92,14 @@ func TestComputeInTheZoneOfTheDatabase(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		p := newEmptyPair(t, s, "compute_zone", harness.Options{Env: []string{"TZ=America/New_York"}})
 		p.load(t, s, "--users", "2", "--cases", "4")
+		p.addPlans(t, "compute_zone")
 		for _, sql := range []string{
 			"SELECT case_id, case_create_ts, FROM_UNIXTIME(1700000000), UNIX_TIMESTAMP(case_create_ts), HOUR(case_create_ts) FROM cases WHERE patient_last > 'A' ORDER BY case_id",
 			"SELECT case_id, NOW(), patient_last FROM cases WHERE case_create_ts < NOW() AND patient_last > 'A' ORDER BY case_id",
 			"SELECT UNIX_TIMESTAMP('2025-07-01 12:00:00'), MAX(patient_last) FROM cases",
 		} {
-			p.run(t, statement{id: "zone", sql: sql, computed: true}, false)
-			p.run(t, statement{id: "zone", sql: sql, computed: true}, true)
+			p.run(t, statement{id: "zone", sql: sql}, false)
+			p.run(t, statement{id: "zone", sql: sql}, true)
 		}
 		for gap := range p.gaps {
 			t.Errorf("refused: %s", gap)

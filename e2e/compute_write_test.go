@@ -26,7 +26,7 @@ func computedWrites() []statement {
 	names := seedNames()
 	for i, line := range strings.Split(computeWritesSQL, "\n") {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "--") {
-			list = append(list, statement{id: fmt.Sprintf("line %d", i+1), sql: names.Replace(line), computed: true})
+			list = append(list, statement{id: fmt.Sprintf("line %d", i+1), sql: names.Replace(line)})
 		}
 	}
 	return list

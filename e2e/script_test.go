@@ -17,9 +17,6 @@ import (
 type statement struct {
 	id  string
 	sql string
-	// computed says that the answer may come from the scratch server, whose work tables have no keys.
-	computed bool
-	anyPlan  bool // what the optimizer's plan decides of its columns' metadata is not compared
 }
 
 // firstCase is the number in the ids of the seed data's first case.

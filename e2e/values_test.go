@@ -287,7 +287,7 @@ func (p *pair) writeParam(t *testing.T, mode string, v value, column string) {
 			params = append(params, param)
 		}
 		id := fmt.Sprintf("%s %s %s %s %q", verb, column, mode, v.kind, v.bytes)
-		p.compare(t, statement{id: id, sql: sql}, func(s side) answer { return s.runPrepared(t, sql, params) }, true)
+		p.compare(t, statement{id: id, sql: sql}, func(s side, sql string) answer { return s.runPrepared(t, sql, params) }, true)
 	}
 }
 
