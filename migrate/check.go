@@ -44,6 +44,9 @@ func (p *planner) checkColumn(t *catalog.Table, g *target, definition *created) 
 	if g.info.Generated || g.info.AutoInc {
 		p.refuse(t, name, "the server computes its values, which it cannot seal")
 	}
+	if c := definition.column(name); c != nil && strings.Contains(strings.ToUpper(unquoted(c.rest)), "ON UPDATE") {
+		p.refuse(t, name, "it has ON UPDATE CURRENT_TIMESTAMP, and the server cannot seal the time that it stores; have the application store it, and drop the clause first")
+	}
 	if g.meta.Default != nil && *g.meta.Default != "" || g.info.Expression {
 		p.refuse(t, name, "it has a DEFAULT other than NULL or '', which the server would store unsealed; drop the default first: ALTER TABLE %s.%s ALTER COLUMN %s DROP DEFAULT",
 			catalog.QuoteName(t.Schema), catalog.QuoteName(t.Name), catalog.QuoteName(name))
@@ -101,12 +104,12 @@ func unquoted(text string) string {
 // checkTypes refuses types that cannot be sealed yet, and those that do not fit.
 func (p *planner) checkTypes(t *catalog.Table, targets []*target) {
 	for _, g := range targets {
-		if _, err := g.meta.Logical(); err != nil {
+		if _, err := g.meta.Logical(p.found.Server.Flavor); err != nil {
 			p.refuse(t, g.info.Name, "%s cannot be protected: %v", g.meta.Type, err)
 			continue
 		}
 		blob := strings.HasSuffix(g.physical, "blob")
-		if blob && g.meta.Default != nil && !strings.Contains(g.meta.Type, "text") {
+		if blob && g.meta.Default != nil && !blobs[strings.ToLower(g.meta.Type)] {
 			p.refuse(t, g.info.Name, "the table's row has no room for %s as VARBINARY, and a BLOB has no DEFAULT ''; drop the default, or shorten other columns", g.meta.Type)
 		}
 	}

@@ -114,6 +114,7 @@ func open(ctx context.Context, db *sql.DB, flavor rewrite.Flavor) (*connection, 
 	settings := []string{"SET SESSION sql_mode = '" + sqlMode + "'"}
 	if flavor != rewrite.Embedded { // an ALTER that waits for a lock makes every later statement on its table wait, too
 		settings = append(settings, "SET SESSION lock_wait_timeout = 60")
+		settings = append(settings, "SET SESSION time_zone = '+00:00'") // in which a sealed TIMESTAMP is
 	}
 	for _, s := range settings {
 		if _, err := conn.ExecContext(ctx, s); err != nil {

@@ -117,7 +117,8 @@ func (p *planner) remember(info *catalog.TableInfo, id string) string {
 
 // underway tells that an interrupted run left the column between its two changes.
 func underway(c *catalog.ColumnInfo, old *catalog.Metadata) bool {
-	return c.Type == passing && c.Charset == "utf8mb4" && transcodes(old.Charset)
+	via := passing(old)
+	return via != "" && c.Type == via && c.Type != old.Type && (c.Charset == "" || c.Charset == "utf8mb4")
 }
 
 func (p *planner) present(info *catalog.TableInfo, g *target, definition *created) catalog.Metadata {
@@ -129,6 +130,9 @@ func (p *planner) present(info *catalog.TableInfo, g *target, definition *create
 	}
 	if c := definition.column(g.info.Name); c != nil {
 		m.Definition = c.typ
+	}
+	if g.info.DataType == "timestamp" && m.Nullable {
+		m.Definition += " NULL" // which SHOW CREATE TABLE prints of no other type
 	}
 	return m
 }
@@ -184,8 +188,11 @@ func (p *planner) widen(info *catalog.TableInfo, targets []*target) {
 			continue
 		}
 		name := catalog.QuoteName(g.info.Name)
-		if transcodes(g.info.Charset) {
-			recode = append(recode, fmt.Sprintf("MODIFY COLUMN %s %s CHARACTER SET utf8mb4%s", name, passing, notNull(g.info)))
+		if via := passing(&g.meta); via != "" && !underway(g.info, &g.meta) {
+			if transcodes(g.meta.Charset) {
+				via += " CHARACTER SET utf8mb4"
+			}
+			recode = append(recode, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, via, notNull(g.info)))
 		}
 		modify = append(modify, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, g.physical, attributes(g)))
 		undo = append(undo, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, g.meta.Definition, attributes(g)))
@@ -196,7 +203,7 @@ func (p *planner) widen(info *catalog.TableInfo, targets []*target) {
 	}
 	head, table := "ALTER TABLE "+qualified(info)+"\n  ", info.Schema+"."+info.Name
 	if len(recode) > 0 {
-		p.step(table, "sealed text is UTF-8, so values still in plain are converted to it first", "", "%s", head+strings.Join(recode, ",\n  "))
+		p.step(table, "sealed text is UTF-8 and sealed numbers have all their digits, so values still in plain are converted to that first", "", "%s", head+strings.Join(recode, ",\n  "))
 	}
 	p.step(table, "makes room for sealed values in "+strings.Join(names, ", ")+"; the values that are there stay as they are, byte for byte. The table is rebuilt",
 		"while no value is sealed: "+head+strings.Join(undo, ",\n  "), "%s", head+strings.Join(modify, ",\n  "))

@@ -8,8 +8,19 @@ import (
 	"phiproxy/migrate/catalog"
 )
 
-// passing is the type of a column between its change to UTF-8 and its change to bytes. It has no limit that matters.
-const passing = "longtext"
+// passing is the type of a column between its change to what its plaintext is made of and its change to bytes, "" for one that
+// needs no change in between: text that is not UTF-8, and numbers whose text loses digits.
+func passing(m *catalog.Metadata) string {
+	base, _, _ := strings.Cut(m.Type, "(")
+	base, _, _ = strings.Cut(base, " ")
+	switch {
+	case transcodes(m.Charset):
+		return "longtext"
+	case base == "float", base == "double" && m.Type != base:
+		return "double"
+	}
+	return ""
+}
 
 // transcodes tells that text of a character set is not UTF-8 byte for byte.
 func transcodes(charset string) bool {
@@ -37,23 +48,28 @@ func (p *planner) chooseTypes(info *catalog.TableInfo, targets []*target) {
 		}
 	}
 	for _, g := range targets {
-		typ, err := g.meta.Logical()
+		typ, err := g.meta.Logical(p.found.Server.Flavor)
 		if err != nil {
 			continue // checkTypes refuses it
 		}
 		need := envelope.SealedSize(typ.MaxPlaintext())
 		g.done = g.info.Binary() && (g.info.Capacity() >= need || g.info.DataType == "longblob")
-		text := strings.Contains(g.meta.Type, "text")
+		blob := blobs[strings.ToLower(g.meta.Type)]
 		switch grown := size - blobShare + need + 2; {
 		case g.done:
 			g.physical = g.info.Type
 			size += rowShare(g.info) - blobShare
-		case !text && grown <= rowLimit:
+		case !blob && grown <= rowLimit:
 			g.physical, size = fmt.Sprintf("varbinary(%d)", need), grown
 		default:
 			g.physical = blobFor(need)
 		}
 	}
+}
+
+// blobs are the types that are kept outside of the row: their sealed values are, too.
+var blobs = map[string]bool{
+	"tinytext": true, "text": true, "mediumtext": true, "longtext": true, "json": true, "tinyblob": true, "blob": true, "mediumblob": true, "longblob": true,
 }
 
 func isTarget(c *catalog.ColumnInfo, targets []*target) bool {

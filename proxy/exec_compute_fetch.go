@@ -156,10 +156,14 @@ func (c *compute) workTable(f *rewrite.Fetch, flags []uint16) scratch.WorkTable 
 	}
 	for i, fc := range f.Columns {
 		column := &t.Columns[fc.Column]
-		w.Columns = append(w.Columns, scratch.WorkColumn{
-			Name: column.Name, Type: logicalType(column), NotNull: !column.Nullable, UTF8: column.Collation != "" || column.Protected != nil,
+		work := scratch.WorkColumn{
+			Name: column.Name, Type: logicalType(column), NotNull: !column.Nullable, UTF8: column.Collation != "",
 			Origin: &scratch.Origin{Schema: t.Schema, Table: t.Name, Column: column.Name, Flags: flags[i]},
-		})
+		}
+		if p := column.Protected; p != nil {
+			work.Given(p.Type.Form())
+		}
+		w.Columns = append(w.Columns, work)
 	}
 	return w
 }
@@ -230,8 +234,10 @@ func (r *fetchedRows) value(values [][]byte, fc rewrite.FetchColumn) ([]byte, er
 	t, v := r.f.Table, values[fc.Value]
 	column := &t.Columns[fc.Column]
 	switch {
-	case len(v) == 0: // NULL, or the empty text, which is not sealed
-		return v, nil
+	case v == nil:
+		return nil, nil
+	case column.Protected != nil && len(v) == 0: // which is not sealed
+		return append([]byte{}, column.Protected.Type.Unset()...), nil
 	case column.Protected != nil:
 		start := len(r.plain)
 		plain, err := r.c.opener.Open(r.plain, &rewrite.Output{Table: t, Column: fc.Column}, values[r.f.Owner], v)

@@ -157,10 +157,7 @@ func (s *session) canConvert(why error) bool {
 // literally reports whether a parameter means what its literal means, so that the scratch server may convert it. MySQL gives
 // other conditions for a bound text that is no plain date.
 func (w *writer) literally(c *rewrite.Column, l rewrite.Literal) bool {
-	p := &w.params[l.Param]
-	_, isInt := p.Int()
-	dated := strings.HasPrefix(c.Protected.Definition, "date") || strings.HasPrefix(c.Protected.Definition, "time")
-	return w.s.srv.cfg.Scratch != nil && (isInt || p.Text() && (!dated || w.s.flavor() == rewrite.MariaDB))
+	return w.s.srv.cfg.Scratch != nil && sameAsLiteral(c.Protected.Type, &w.params[l.Param], w.s.flavor() == rewrite.MariaDB)
 }
 
 // inlined is the client's text with the literals of its parameters. Dates are typed where an expression may hold them.

@@ -39,8 +39,11 @@ func (s *session) fetch(id uint32, payload []byte) (done bool, err error) {
 	if err := s.ensureState(); err != nil {
 		return true, err
 	}
+	if err := s.seeZone(p.st.Plan); err != nil {
+		return true, err
+	}
 	if s.env.Results != p.cursor.charset {
-		return true, fault.SessionCharset.With("character_set_results changed under a cursor")
+		return true, fault.SessionCharset.With("character_set_results or time_zone changed under a cursor")
 	}
 	if err := s.begin(p.st); err != nil {
 		return true, err

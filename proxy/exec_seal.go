@@ -261,8 +261,8 @@ func (w *writer) assign(c change, l rewrite.Literal) ([]byte, error) {
 
 // keep is assign for a plaintext as it shall be stored; nil is NULL.
 func (w *writer) keep(c change, plain []byte) ([]byte, error) {
-	if len(plain) == 0 {
-		return plain, nil
+	if len(plain) == 0 || c.stored != nil && len(c.stored) == 0 && bytes.Equal(plain, c.table.Columns[c.column].Protected.Type.Unset()) {
+		return plain[:0], nil
 	}
 	if len(c.stored) > 0 && sameOwner(c.from, c.to) {
 		old, err := w.s.open(c.table, c.column, c.from, c.stored)

@@ -75,6 +75,18 @@ func (w *writer) paramValue(p *packet.Param) (logical.Value, error) {
 			return logical.Value{Kind: logical.Timestamp, Bytes: text}, nil
 		}
 		return logical.Value{Kind: logical.Temporal, Bytes: text}, nil
+	case mysql.MYSQL_TYPE_TIME:
+		text, err := packet.AppendTemporalText(nil, p.Type, p.Value)
+		if err != nil {
+			return logical.Value{}, fault.PacketMalformed.With("time parameter")
+		}
+		return logical.Value{Kind: logical.Clock, Bytes: text}, nil
+	case mysql.MYSQL_TYPE_FLOAT, mysql.MYSQL_TYPE_DOUBLE:
+		f, ok := p.Float()
+		if !ok {
+			return logical.Value{}, fault.PacketMalformed.With("number parameter")
+		}
+		return logical.Value{Kind: logical.Float, Bytes: logical.AppendDouble(nil, f)}, nil
 	}
 	n, ok := p.Int()
 	switch {

@@ -42,6 +42,9 @@ func (s *session) begin(st *rewrite.Statement) error {
 	if st == nil {
 		return nil
 	}
+	if err := s.seeZone(st.Plan); err != nil {
+		return err
+	}
 	c := s.srv.shapes.planned(st.Plan)
 	c.begin()
 	unseen := st.Verdict == rewrite.Relay || st.Outputs == nil && st.Show == nil && st.Compute == nil && !st.Writes

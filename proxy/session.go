@@ -51,13 +51,14 @@ type session struct {
 	user      string // as which the client logged in
 	nonce     []byte // challenge of the last password exchange
 
-	planner  *rewrite.Planner  // of the statement being run
-	state    rewrite.State     // valid after ensureState
-	env      environment       // valid after ensureState
-	dirty    bool              // state and env may have changed
-	settings *scratch.Settings // what the scratch server shall have; nil when it may have changed
-	status   uint16            // status flags of the backend's last OK or EOF
-	effects  effects           // of relayed prepared statements
+	planner  *rewrite.Planner          // of the statement being run
+	state    rewrite.State             // valid after ensureState
+	env      environment               // valid after ensureState
+	dirty    bool                      // state and env may have changed
+	zones    map[string]*time.Location // time_zone -> where that is
+	settings *scratch.Settings         // what the scratch server shall have; nil when it may have changed
+	status   uint16                    // status flags of the backend's last OK or EOF
+	effects  effects                   // of relayed prepared statements
 	// moves are the relayed prepared statements that copy or remove sealed values, by the server's statement id.
 	moves map[uint32]*rewrite.Statement
 	// lastPrepared is the id of the statement prepared last; hooks that prepare one set it too.

@@ -183,6 +183,9 @@ func mergeOrigin(a, b origin) (origin, bool) {
 		return a, true
 	}
 	p, q := a.table.Columns[a.column].Protected, b.table.Columns[b.column].Protected
+	if !isText(p.Type) && !isDateType(p.Type) { // the server makes a type of two, with other flags
+		return origin{}, false
+	}
 	if p.ID != q.ID || p.Type.String() != q.Type.String() || (a.wrapped == nil) != (b.wrapped == nil) {
 		return origin{}, false
 	}

@@ -154,8 +154,11 @@ func appendTouch(touches []Touch, t Touch) []Touch {
 
 // isText reports whether a logical type is a character string.
 func isText(t logical.Type) bool {
-	name := t.String()
-	return strings.Contains(name, "char") || strings.HasSuffix(name, "text")
+	switch base, _, _ := strings.Cut(t.String(), "("); base {
+	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+		return true
+	}
+	return false
 }
 
 func isDateType(t logical.Type) bool { return t.String() == "date" }

@@ -38,6 +38,11 @@ func (in *inserting) copy(columns []int) (*Plan, *fault.Error) {
 	return p, nil
 }
 
+// sameValues reports whether a sealed value of one column is one of another as it is: a text may be, whatever its length.
+func sameValues(a, b *Protected) bool {
+	return a.ID == b.ID && (a.Type.String() == b.Type.String() || isText(a.Type) && isText(b.Type))
+}
+
 // copies checks each position of a copy.
 func copies(t *Table, columns []int, b *block) *fault.Error {
 	var from *source // where protected values come from
@@ -45,7 +50,7 @@ func copies(t *Table, columns []int, b *block) *fault.Error {
 	for i, o := range b.outputs {
 		switch t.role(columns[i]) {
 		case protects:
-			if o.kind != sealed || o.wrapped != nil || o.root == nil || o.table.Columns[o.column.column].Protected.ID != t.Columns[columns[i]].Protected.ID {
+			if o.kind != sealed || o.wrapped != nil || o.root == nil || !sameValues(o.table.Columns[o.column.column].Protected, t.Columns[columns[i]].Protected) {
 				return fault.Copy.With("column %s", t.Columns[columns[i]].Name)
 			}
 			if from != nil && from != o.via {

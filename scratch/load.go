@@ -224,6 +224,9 @@ func appendTuple(dst []byte, row [][]byte, columns []WorkColumn, comma bool) []b
 		case v == nil:
 			dst = append(dst, "NULL"...)
 			continue
+		case columns[i].Digits:
+			dst = append(dst, v...)
+			continue
 		case columns[i].utf8():
 			dst = append(dst, "_utf8mb4'"...)
 		default:
@@ -329,7 +332,7 @@ func appendLine(dst []byte, row [][]byte) []byte {
 }
 
 // loadStatement reads UTF-8 where no column holds bytes. Where one does it reads bytes, and those that are UTF-8 pass through a
-// variable, so that they are converted.
+// variable, so that they are converted, as numbers do that a column would take for bytes.
 func (l *loader) loadStatement() string {
 	charset, set := "utf8mb4", ""
 	list, convert := make([]string, len(l.columns)), []string(nil)
@@ -343,6 +346,12 @@ func (l *loader) loadStatement() string {
 				convert = append(convert, fmt.Sprintf("%s=CONVERT(@phiproxy%d USING utf8mb4)", list[i], i))
 				list[i] = fmt.Sprintf("@phiproxy%d", i)
 			}
+		}
+	}
+	for i, c := range l.columns {
+		if c.Digits {
+			convert = append(convert, fmt.Sprintf("%s=CAST(@phiproxy%d AS UNSIGNED)", list[i], i))
+			list[i] = fmt.Sprintf("@phiproxy%d", i)
 		}
 	}
 	if len(convert) > 0 {

@@ -163,7 +163,8 @@ func (s *Session) LoadTwin(ctx context.Context, t *rewrite.Table, columns []int,
 		for i, c := range columns {
 			list[i] = WorkColumn{Name: t.Columns[c].Name, Type: t.Columns[c].Type}
 			if p := t.Columns[c].Protected; p != nil {
-				list[i].Type, list[i].UTF8 = p.Definition, true
+				list[i].Type = p.Definition
+				list[i].Given(p.Type.Form())
 			}
 		}
 		err = s.fill(t.Name, list, rows)
@@ -183,9 +184,7 @@ func (s *Session) readTwin(t *rewrite.Table, columns []int) ([][][]byte, error) 
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = quoteName(t.Columns[c].Name)
-		if strings.HasPrefix(strings.ToLower(columnType(&t.Columns[c])), "float") {
-			list[i] += "+0e0" // FLOAT shows six digits, the same value as DOUBLE shows all
-		}
+		list[i] += exactText(columnType(&t.Columns[c]))
 	}
 	var rows [][][]byte
 	err := s.slot.conn.rows("SELECT "+strings.Join(list, ", ")+" FROM "+quoteName(t.Name), func(row []byte) error {
@@ -194,6 +193,18 @@ func (s *Session) readTwin(t *rewrite.Table, columns []int) ([][][]byte, error) 
 		return err
 	})
 	return rows, err
+}
+
+// exactText follows a column whose text tells less than its value: FLOAT shows six digits, the same value as DOUBLE shows all,
+// and only a DOUBLE without decimals and ZEROFILL; BIT shows bytes, as a number digits.
+func exactText(typ string) string {
+	switch typ = strings.ToLower(typ); {
+	case strings.HasPrefix(typ, "float"), strings.HasPrefix(typ, "double"):
+		return "*1e0"
+	case strings.HasPrefix(typ, "bit"):
+		return "+0"
+	}
+	return ""
 }
 
 func columnType(c *rewrite.Column) string {

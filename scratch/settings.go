@@ -68,6 +68,9 @@ func NewSettings(values map[string]*string) (Settings, error) {
 	return s, nil
 }
 
+// Zone is the time_zone, "" without one.
+func (s *Settings) Zone() string { return s.zone }
+
 // value is a setting's literal, nil without one.
 func (s *Settings) value(name string) *string {
 	return s.values[slices.IndexFunc(variables[:], func(v variable) bool { return v.name == name })]

@@ -9,12 +9,13 @@ import (
 
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
+	"phiproxy/rewrite/logical"
 )
 
 // casesTable is a protected table as the catalog describes it.
 func casesTable() *rewrite.Table {
 	sealed := func(name, typ, definition string) rewrite.Column {
-		return rewrite.Column{Name: name, Type: typ, Nullable: true, HasDefault: true, Protected: &rewrite.Protected{ID: "cases." + name, Definition: definition}}
+		return rewrite.Column{Name: name, Type: typ, Nullable: true, HasDefault: true, Protected: &rewrite.Protected{ID: "cases." + name, Definition: definition, Type: logical.Date{}}} // whose plaintext is text
 	}
 	return &rewrite.Table{
 		Schema: "surgi_case", Name: "cases", Protected: true, PrimaryKey: []int{0}, UniqueKeys: [][]int{{0}}, AutoInc: 0, Owner: 1, Flag: -1,

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"phiproxy/rewrite/logical"
 )
 
 // WorkTable is a table to be made in a session.
@@ -25,6 +27,7 @@ type WorkColumn struct {
 	NotNull bool
 	// UTF8 says that values are given in UTF-8 although the column has another character set. JSON is always UTF-8.
 	UTF8   bool
+	Digits bool    // values are given as numbers, those of BIT as well
 	Origin *Origin // nil: metadata stays that of the work table
 }
 
@@ -133,6 +136,9 @@ func keySize(typ string) int {
 	return 36 // DECIMAL(65) takes most
 }
 
+// Given says in which form a protected column's values are given.
+func (c *WorkColumn) Given(f logical.Form) { c.UTF8, c.Digits = f == logical.Text8, f == logical.Digits }
+
 func (c *WorkColumn) utf8() bool {
 	return c.UTF8 || len(c.Type) >= 4 && strings.EqualFold(c.Type[:4], "json")
 }
@@ -143,5 +149,5 @@ func (c *WorkColumn) bytes() bool {
 	case "date", "datetime", "timestamp", "time", "year":
 		return false
 	}
-	return !c.utf8() && !isNumber(c.Type)
+	return !c.utf8() && !c.Digits && !isNumber(c.Type)
 }

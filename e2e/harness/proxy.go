@@ -43,6 +43,7 @@ type Options struct {
 	RequireTLS bool   // clients must use TLS
 	BackendTLS string // disable (when ""), require or verify
 	Scratch    string // the section scratch; a server of the backend's family when ""
+	Tables     string // further YAML entries of tables
 	Extra      string // further YAML at the top level, e.g. limits
 	Admin      string // further YAML lines in the section admin, e.g. tokens
 	Listen     string // in the section listen
@@ -90,6 +91,7 @@ tables:
     family: cases
     migrating: {{.O.Migrating}}
     columns: [patient_first, patient_last, ins_provider, patient_dob]
+{{.O.Tables}}
 keys:
 {{- if .O.KMS}}
   provider: aws

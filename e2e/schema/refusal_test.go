@@ -38,7 +38,7 @@ var refusals = []struct {
 	{name: "owner type", create: "CREATE TABLE t (id INT PRIMARY KEY, o TEXT, c VARCHAR(20))", want: "the owner column is text"},
 	{name: "owner renamed", create: "CREATE TABLE t (id INT PRIMARY KEY, o VARCHAR(20), c VARCHAR(20), CONSTRAINT f FOREIGN KEY (o) REFERENCES other (id) ON UPDATE CASCADE)", want: "changes the owner of rows"},
 	{name: "owner lost", create: "CREATE TABLE t (id INT PRIMARY KEY, o VARCHAR(20), c VARCHAR(20), CONSTRAINT f FOREIGN KEY (o) REFERENCES other (id) ON DELETE SET NULL)", want: "changes the owner of rows"},
-	{name: "integer", create: "CREATE TABLE t (ID OWNER, c INT)", want: "cannot be protected"},
+	{name: "geometry", create: "CREATE TABLE t (ID OWNER, c POINT)", want: "cannot be protected"},
 	{name: "json", create: "CREATE TABLE t (ID OWNER, c ENUM('a'))", want: "cannot be protected"},
 	{name: "character set", create: "CREATE TABLE t (ID OWNER, c VARCHAR(20) CHARACTER SET gbk)", want: `"gbk"`},
 	{name: "binary", create: "CREATE TABLE t (ID OWNER, c VARBINARY(20))", want: "does not tell what it was"},

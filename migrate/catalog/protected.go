@@ -157,7 +157,7 @@ func (b *builder) protectColumn(t *Table, c *Column, info *TableInfo, out *rewri
 		b.problem(t, c.Name, "the configuration gives it the id %q, but its values were sealed under %q; an id never changes: set `id: %s`", c.ID, meta.ID, meta.ID)
 		return
 	}
-	typ, err := meta.Logical()
+	typ, err := meta.Logical(b.schema.Flavor)
 	if err != nil {
 		b.problem(t, c.Name, "its recorded type %s is not supported by this version: %v", meta.Type, err)
 		return

@@ -269,13 +269,15 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// AppendText is the plaintext itself. An empty one is what a server without strict mode stores in a NOT NULL column that an
-// INSERT leaves out: no date, that is the zero date.
-func (Date) AppendText(dst, plain []byte, _ Charset) []byte {
-	if len(plain) == 0 {
-		return append(dst, "0000-00-00"...)
-	}
-	return append(dst, plain...)
+// Unset is the zero date.
+func (Date) Unset() []byte { return []byte("0000-00-00") }
+
+// Form is text.
+func (Date) Form() Form { return Text8 }
+
+// AppendText is the plaintext itself.
+func (t Date) AppendText(dst, plain []byte, _ Charset) []byte {
+	return append(dst, orUnset(t, plain)...)
 }
 
 // AppendBinary is year, month and day behind their length; the zero date has length 0 (MySQL manual, "Binary Protocol

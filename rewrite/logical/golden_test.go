@@ -82,8 +82,8 @@ func said(plain []byte, p *Problem) string {
 func TestMetadataAsTheServers(t *testing.T) {
 	const utf8mb3ID = 33 // collation of system variables: what a session sees when character_set_results is NULL
 	results := map[string]Charset{
-		"utf8mb4": {"utf8mb4", 255, 4}, "utf8mb3": {"utf8mb3", 33, 3}, "latin1": {"latin1", 8, 1},
-		"binary": {"binary", binaryCollation, 1}, "NULL": {"binary", utf8mb3ID, 1},
+		"utf8mb4": {Name: "utf8mb4", ID: 255, MaxLen: 4}, "utf8mb3": {Name: "utf8mb3", ID: 33, MaxLen: 3}, "latin1": {Name: "latin1", ID: 8, MaxLen: 1},
+		"binary": {Name: "binary", ID: binaryCollation, MaxLen: 1}, "NULL": {Name: "binary", ID: utf8mb3ID, MaxLen: 1},
 	}
 	collations := map[string]uint16{"utf8mb4_general_ci": 45, "utf8mb4_bin": 46, "utf8mb3_general_ci": 33, "latin1_swedish_ci": 8}
 	for _, line := range lines(t, "metadata") {

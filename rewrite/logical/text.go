@@ -197,6 +197,12 @@ func plainDecimal(b []byte) bool {
 	return ok && len(whole) > 0 && len(fraction) > 0 && len(whole)+len(fraction) <= 30 && (len(whole) == 1 || whole[0] != '0')
 }
 
+// Unset is the empty text.
+func (text) Unset() []byte { return nil }
+
+// Form is text.
+func (text) Form() Form { return Text8 }
+
 // AppendText shows the value in the result character set.
 func (t text) AppendText(dst, plain []byte, cs Charset) []byte {
 	return t.shownIn(cs).appendText(dst, plain)
@@ -234,13 +240,31 @@ func appendLength(dst []byte, n int) []byte {
 
 // Protocol constants: types, and flags of column definitions.
 const (
-	typeDate      = 10
-	typeBlob      = 252
-	typeVarString = 253
-	typeString    = 254
+	typeTiny       = 1
+	typeShort      = 2
+	typeLong       = 3
+	typeFloat      = 4
+	typeDouble     = 5
+	typeTimestamp  = 7
+	typeLongLong   = 8
+	typeInt24      = 9
+	typeDate       = 10
+	typeTime       = 11
+	typeDatetime   = 12
+	typeYear       = 13
+	typeBit        = 16
+	typeJSON       = 245
+	typeNewDecimal = 246
+	typeBlob       = 252
+	typeVarString  = 253
+	typeString     = 254
 
-	flagBlob   = 16
-	flagBinary = 128
+	flagBlob     = 16
+	flagUnsigned = 32
+	flagZerofill = 64
+	flagBinary   = 128
+	flagEnum     = 256
+	flagSet      = 2048
 
 	binaryCollation = 63
 )

@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"phiproxy/proxy/packet"
+	"phiproxy/rewrite"
+	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/logical"
+)
+
+// seeZone finds out the session's time zone for a plan that shows a protected TIMESTAMP.
+func (s *session) seeZone(p *rewrite.Plan) error {
+	if s.env.Results.Zone != nil || !zoned(p) {
+		return nil
+	}
+	settings, err := s.scratchSettings(false)
+	if err != nil {
+		return err
+	}
+	name := settings.Zone()
+	if s.zones[name] == nil {
+		zone, err := location(name)
+		if err != nil {
+			return err
+		}
+		if s.zones == nil {
+			s.zones = make(map[string]*time.Location)
+		}
+		s.zones[name] = zone
+	}
+	s.env.Results.Zone = s.zones[name]
+	return nil
+}
+
+// zoned reports whether a plan shows values that depend on the time zone.
+func zoned(p *rewrite.Plan) bool {
+	for i := range p.Outputs {
+		o := &p.Outputs[i]
+		if o.Table != nil && !o.Flag && strings.HasPrefix(o.Table.Columns[o.Column].Protected.Type.String(), "timestamp") {
+			return true
+		}
+	}
+	return false
+}
+
+// location is a time_zone of the servers: an offset, or a name of the zone tables.
+func location(name string) (*time.Location, error) {
+	if at, err := time.Parse("-07:00", name); err == nil {
+		_, offset := at.Zone()
+		return time.FixedZone(name, offset), nil
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fault.ScratchZone.With("time_zone %s", name)
+	}
+	return zone, nil
+}
+
+// writtenOut are, by type, the texts that mean the same bound and as a literal on MySQL, whose conditions differ for others.
+var writtenOut = map[string]*regexp.Regexp{
+	"date": regexp.MustCompile(`^\d{4}-\d\d-\d\d$`), "time": regexp.MustCompile(`^-?\d{2,3}:\d\d:\d\d(\.\d{1,6})?$`),
+	"datetime": moments, "timestamp": moments,
+}
+
+var moments = regexp.MustCompile(`^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?)?$`)
+
+// sameAsLiteral reports whether a bound value for a column of the type means what its literal means, errors and warnings
+// included.
+func sameAsLiteral(t logical.Type, p *packet.Param, mariaDB bool) bool {
+	base, _, _ := strings.Cut(t.String(), "(")
+	base, _, _ = strings.Cut(base, " ")
+	plain, dated := writtenOut[base]
+	switch n, isInt := p.Int(); {
+	case isInt:
+		return !dated || !p.Unsigned || n >= 0
+	case p.Text():
+		return !dated || mariaDB || plain.Match(p.Value)
+	}
+	switch p.Type {
+	case mysql.MYSQL_TYPE_FLOAT, mysql.MYSQL_TYPE_DOUBLE, mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL:
+		return numeric[base]
+	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:
+		return base == "datetime" || base == "timestamp"
+	case mysql.MYSQL_TYPE_TIME:
+		return base == "time"
+	}
+	return false
+}
+
+var numeric = map[string]bool{
+	"tinyint": true, "smallint": true, "mediumint": true, "int": true, "bigint": true, "decimal": true, "float": true, "double": true,
+}
