@@ -88,7 +88,7 @@ func (p *pair) sessions() []side {
 
 func (p *pair) copyTable(t *testing.T, c *client.Conn, table, end string) {
 	t.Helper()
-	exec(t, c, "SET foreign_key_checks = 0, sql_mode = ''", "DROP TABLE "+table, "CREATE TABLE "+table+" ENGINE=MyISAM SELECT * FROM "+p.plain.database+"."+table+end, "SET sql_mode = DEFAULT")
+	exec(t, c, "SET foreign_key_checks = 0, sql_mode = ''", "DROP TABLE IF EXISTS "+table, "CREATE TABLE "+table+" ENGINE=MyISAM SELECT * FROM "+p.plain.database+"."+table+end, "SET sql_mode = DEFAULT")
 }
 
 // explain takes out of the two answers what only differs by the plan: every part of a column's definition, or the warnings, in

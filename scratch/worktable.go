@@ -137,7 +137,9 @@ func keySize(typ string) int {
 }
 
 // Given says in which form a protected column's values are given.
-func (c *WorkColumn) Given(f logical.Form) { c.UTF8, c.Digits = f == logical.Text8, f == logical.Digits }
+func (c *WorkColumn) Given(f logical.Form) {
+	c.UTF8, c.Digits = f == logical.Text8, f == logical.Digits
+}
 
 func (c *WorkColumn) utf8() bool {
 	return c.UTF8 || len(c.Type) >= 4 && strings.EqualFold(c.Type[:4], "json")
