@@ -89,6 +89,7 @@ func (s *session) onBatch(p, sql []byte) error {
 		return err
 	}
 	s.srv.cfg.Metrics.relayed.Inc()
+	s.files = localFiles(sql)
 	return s.relayStatement(p, effectsOf(sql))
 }
 
@@ -238,6 +239,9 @@ func (s *session) runStep(now step) error {
 		e = effectsOf(now.sql)
 	}
 	s.expect(e)
+	if name := localFile(now.sql); name != nil {
+		s.files = [][]byte{name}
+	}
 	if err := s.sendQuery(now.sql); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ const (
 	wanted                // shared, and asked of the server for the proxy's own sake whatever the client says
 )
 
-// capabilities is the one place that says what becomes of each capability. What it does not name is masked: LOCAL_FILES,
+// capabilities is the one place that says what becomes of each capability. What it does not name is masked:
 // OPTIONAL_RESULTSET_METADATA, MULTI_FACTOR_AUTHENTICATION, REMEMBER_OPTIONS, and all that MariaDB calls its own, which
 // travels in a field that is always zero here. TLS is each leg's own affair and decided by the configuration.
 var capabilities = [...]struct {
@@ -26,6 +26,7 @@ var capabilities = [...]struct {
 	{mysql.CLIENT_CONNECT_WITH_DB, shared},
 	{mysql.CLIENT_NO_SCHEMA, shared},
 	{mysql.CLIENT_ODBC, shared},
+	{mysql.CLIENT_LOCAL_FILES, shared}, // see exec_load.go and exec_load_relay.go
 	{mysql.CLIENT_IGNORE_SPACE, shared},
 	{mysql.CLIENT_PROTOCOL_41, shared},
 	{mysql.CLIENT_INTERACTIVE, shared},

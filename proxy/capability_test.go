@@ -47,7 +47,7 @@ func checkCombination(t *testing.T, p *proxied, b *backend, asked chan []byte, s
 	t.Helper()
 	c := p.connect()
 	defer c.nc.Close()
-	const passed = mysql.CLIENT_DEPRECATE_EOF | mysql.CLIENT_SESSION_TRACK | mysql.CLIENT_QUERY_ATTRIBUTES
+	const passed = mysql.CLIENT_DEPRECATE_EOF | mysql.CLIENT_SESSION_TRACK | mysql.CLIENT_QUERY_ATTRIBUTES | mysql.CLIENT_LOCAL_FILES
 	if got, want := c.greeting.Capabilities, baseCaps|server&(passed|mysql.CLIENT_MULTI_STATEMENTS); got != want {
 		t.Fatalf("server %#x: offered %#x, want %#x", server, got, want)
 	}

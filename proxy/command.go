@@ -88,6 +88,9 @@ func (s *session) onQuery(p []byte) error {
 	}
 	if st == nil || st.Verdict == rewrite.Relay {
 		s.srv.cfg.Metrics.relayed.Inc()
+		if name := localFile(sql); name != nil {
+			s.files = [][]byte{name}
+		}
 		return s.relayStatement(p, effectOf(sql))
 	}
 	if err := s.carriable(); err != nil {
@@ -115,7 +118,9 @@ func (s *session) expect(e effect) {
 
 // relayed carries the response to a statement that has an effect.
 func (s *session) relayed(e effect) error {
-	if err := s.relayResponse(); err != nil {
+	err := s.relayResponse()
+	s.files = nil
+	if err != nil {
 		return err
 	}
 	if e&changesSchema != 0 && s.srv.cfg.SchemaChanged != nil {

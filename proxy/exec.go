@@ -22,6 +22,8 @@ func (s *session) execText(st *rewrite.Statement) error {
 
 func (s *session) execPlanned(st *rewrite.Statement) error {
 	switch {
+	case st.Load != nil:
+		return s.execLoad(st)
 	case st.ComputedWrite != nil:
 		return s.execComputedWrite(st)
 	case st.Verdict == rewrite.Direct:
@@ -123,6 +125,11 @@ func (s *session) sendText(text []byte) (packet.OK, error) {
 	if err := s.sendQuery(text); err != nil {
 		return packet.OK{}, err
 	}
+	return s.outcome()
+}
+
+// outcome reads the backend's answer to a statement that returns no rows.
+func (s *session) outcome() (packet.OK, error) {
 	h, err := s.head()
 	if err != nil {
 		return packet.OK{}, err

@@ -40,7 +40,7 @@ func (s *session) newWriter(st *rewrite.Statement) *writer {
 }
 
 // reset forgets the warnings of an attempt that is repeated.
-func (w *writer) reset() { w.warnings = w.warnings[:w.first] }
+func (w *writer) reset() { w.warnings, w.unlisted = w.warnings[:w.first], 0 }
 
 // addTo counts the writer's warnings in an OK packet and keeps them for SHOW WARNINGS.
 func (w *writer) addTo(ok packet.OK) packet.OK {
@@ -160,23 +160,42 @@ func (w *writer) normalize(t *rewrite.Table, column, row int, l rewrite.Literal)
 	if w.computed {
 		return v.Bytes, false, nil
 	}
+	plain, err = w.fit(t, column, row, v)
+	return plain, false, err
+}
+
+// fit returns the canonical plaintext of a value that is not NULL.
+func (w *writer) fit(t *rewrite.Table, column, row int, v logical.Value) ([]byte, error) {
+	col := &t.Columns[column]
 	plain, problem := col.Protected.Type.Normalize(v, w.mode())
 	if problem == nil {
-		return plain, false, nil
+		return plain, nil
 	}
 	if problem.Refuse {
-		return nil, false, fault.ValueForm.With("%s.%s.%s", t.Schema, t.Name, col.Name)
+		return nil, fault.ValueForm.With("%s.%s.%s", t.Schema, t.Name, col.Name)
 	}
 	text := w.problemText(problem, t, col.Name, max(row, 0)+1)
 	if problem.Fatal {
-		return nil, false, &serverError{payload: (&packet.Err{Code: problem.Code, State: problem.State, Message: []byte(text)}).Append(nil), forgotten: true}
+		return nil, &serverError{payload: (&packet.Err{Code: problem.Code, State: problem.State, Message: []byte(text)}).Append(nil), forgotten: true}
 	}
 	level := levelWarning
 	if problem.Note {
 		level = levelNote
 	}
-	w.warnings = append(w.warnings, warning{level, problem.Code, text})
-	return plain, false, nil
+	w.warn(warning{level, problem.Code, text})
+	return plain, nil
+}
+
+// maxListed is how many warnings of a statement are listed; the servers list no more by default.
+const maxListed = 1024
+
+// warn keeps a warning of the proxy's own.
+func (w *writer) warn(own warning) {
+	if len(w.warnings) >= maxListed {
+		w.unlisted++
+		return
+	}
+	w.warnings = append(w.warnings, own)
 }
 
 func (w *writer) isNull(l rewrite.Literal) bool {
@@ -209,6 +228,11 @@ func (w *writer) ownerOf(t *rewrite.Table, l rewrite.Literal) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.ownerFrom(t, v)
+}
+
+// ownerFrom is ownerOf for a value that is not NULL.
+func (w *writer) ownerFrom(t *rewrite.Table, v logical.Value) ([]byte, error) {
 	column := &t.Columns[t.Owner]
 	switch v.Kind {
 	case logical.String:

@@ -46,6 +46,7 @@ type backend struct {
 
 	mu        sync.Mutex
 	commands  [][]byte
+	file      []byte // of the client, that was asked for
 	forget    bool   // keep no commands
 	hangUp    bool   // close the connection after the next answer
 	lastWords []byte // and say this before
@@ -100,11 +101,30 @@ func (b *backend) serve(nc net.Conn) {
 		if write(c, packets...) != nil || b.end(c) {
 			return
 		}
+		if packet.IsLocalInfile(packets[0]) && b.readFile(c) != nil {
+			return
+		}
 		if b.afterSwitch && packets[0][0] == mysql.EOF_HEADER {
 			if _, err := c.ReadPacket(); err != nil || write(c, okPacket(mysql.SERVER_STATUS_AUTOCOMMIT)) != nil {
 				return
 			}
 		}
+	}
+}
+
+// readFile reads a client's file and answers with OK.
+func (b *backend) readFile(c *wire.Conn) error {
+	for {
+		p, err := c.ReadPacket()
+		if err != nil {
+			return err
+		}
+		if len(p) == 0 {
+			return write(c, okPacket(mysql.SERVER_STATUS_AUTOCOMMIT))
+		}
+		b.mu.Lock()
+		b.file = append(b.file, p...)
+		b.mu.Unlock()
 	}
 }
 

@@ -98,12 +98,6 @@ func (s *session) head() (head, error) {
 	return head{columns: n}, nil
 }
 
-// localInfile is the server's wish for a file of the client. LOCAL_FILES was never agreed, so this is a server to run
-// away from (it could read any file of the client).
-func (s *session) localInfile() error {
-	return backendError(fault.LocalInfile.With("0xFB"))
-}
-
 // readOK decodes an OK packet of the backend and keeps what it says about the session. Its Info is valid until the next
 // read.
 func (s *session) readOK(p []byte) (packet.OK, error) {

@@ -50,7 +50,7 @@ func (s *session) relayResult() error {
 	case mysql.ERR_HEADER:
 		return s.passError(size)
 	case mysql.LocalInFile_HEADER:
-		return s.localInfile()
+		return s.relayFile(size)
 	}
 	columns, err := packet.ColumnCount(p)
 	if err != nil || size != len(p) {

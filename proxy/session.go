@@ -74,6 +74,7 @@ type session struct {
 	reparsed     bool            // the statement being run is an execution that is sent as text
 	computed     *computedValues // of the statement being run, nil unless the scratch server made its values
 	seen         observed        // of the statement being run
+	files        [][]byte        // that the text being relayed loads from the client; see relayFile
 	attributes   []byte          // of the statement being run, as packet.SplitQuery returns them; empty without CLIENT_QUERY_ATTRIBUTES
 
 	who         identity

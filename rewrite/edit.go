@@ -66,6 +66,8 @@ func (s *Statement) Text(dst []byte, seal SealFunc) ([]byte, error) {
 
 func (s *Statement) render(t *text, seal SealFunc) ([]byte, error) {
 	switch {
+	case s.Load != nil:
+		return s.LoadText(t.dst, s.Load.charset()), nil
 	case s.write == nil:
 		for _, e := range s.edits {
 			t.apply(e)

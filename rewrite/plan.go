@@ -50,6 +50,8 @@ type Plan struct {
 	Compute *Compute
 	// ComputedWrite is set for writes of verdict Scratch.
 	ComputedWrite *ComputedWrite
+	// Load is set for LOAD DATA LOCAL INFILE.
+	Load *Load
 	// Row is set for a SELECT that shows a whole row which it names by its primary key.
 	Row *RowOutputs
 

@@ -153,10 +153,3 @@ func (u *unit) planCall() (*Plan, *fault.Error) {
 	}
 	return relay("the routine reads no protected table"), nil
 }
-
-func (u *unit) planLoad() (*Plan, *fault.Error) {
-	if u.is(1, "INDEX") {
-		return relay("moves no value of a protected column"), nil
-	}
-	return nil, fault.Load.With("LOAD")
-}

@@ -46,7 +46,8 @@ type Conn struct {
 	Greeting     packet.Greeting
 	Capabilities uint32 // agreed
 	Login        packet.OK
-	Attributes   []packet.Param // sent with every statement when CLIENT_QUERY_ATTRIBUTES is agreed
+	Files        map[string]string // name -> content, for LOAD DATA LOCAL INFILE
+	Attributes   []packet.Param    // sent with every statement when CLIENT_QUERY_ATTRIBUTES is agreed
 
 	net     net.Conn
 	packed  *wire.Compressed // net when it is compressed

@@ -98,8 +98,8 @@ func (c *Conn) results(binary bool) ([]Result, error) {
 	}
 }
 
-// ErrLocalInfile says that the server asked for a file of the client.
-var ErrLocalInfile = errors.New("the server asked for a local file")
+// ErrLocalInfile says that the server asked for a file that is not among Files.
+var ErrLocalInfile = errors.New("the server asked for a local file that is not offered")
 
 func (c *Conn) result(binary bool) (Result, error) {
 	b, err := c.Read()
@@ -111,7 +111,10 @@ func (c *Conn) result(binary bool) (Result, error) {
 	case packet.IsOK(b), packet.IsEOF(b):
 		return c.okResult(b)
 	case packet.IsLocalInfile(b):
-		return Result{}, ErrLocalInfile
+		if err := c.sendFile(string(b[1:])); err != nil {
+			return Result{}, err
+		}
+		return c.result(binary)
 	}
 	n, err := packet.ColumnCount(b)
 	if err != nil {
@@ -122,6 +125,25 @@ func (c *Conn) result(binary bool) (Result, error) {
 		return Result{}, err
 	}
 	return c.rows(columns, binary)
+}
+
+// fileChunk is how much of a file one packet holds: little, so that what belongs together is often in two.
+const fileChunk = 1000
+
+// sendFile answers the server's wish for a file.
+func (c *Conn) sendFile(name string) error {
+	content, ok := c.Files[name]
+	if !ok {
+		return ErrLocalInfile
+	}
+	for len(content) > 0 {
+		n := min(len(content), fileChunk)
+		if err := c.Write([]byte(content[:n])); err != nil {
+			return err
+		}
+		content = content[n:]
+	}
+	return c.Write(nil)
 }
 
 func (c *Conn) errResult(b []byte) (Result, error) {

@@ -101,7 +101,7 @@ func (s *Server) arguments(o Options) []string {
 	args := append(s.common(), "--port="+port, "--bind-address=127.0.0.1", "--socket="+filepath.Join(s.Dir, "sock"),
 		"--pid-file="+filepath.Join(s.Dir, "pid"), "--init-file="+s.initFile(), "--skip-name-resolve", "--max-allowed-packet=256M",
 		"--max-connections=300", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M", "--performance-schema=OFF",
-		"--character-set-server=utf8mb4")
+		"--character-set-server=utf8mb4", "--local-infile=1")
 	if s.Kind == MySQL {
 		args = append(args, "--mysqlx=OFF", "--innodb-redo-log-capacity=64M")
 	}

@@ -25,7 +25,7 @@ var (
 	SchemaChange = refusal("PHI-1118", "the definition of a protected table cannot be changed through the proxy; use `phiproxy schema` or change it on the database and restart the migration")
 	StoredCode   = refusal("PHI-1119", "views, triggers, routines and events that name a protected table or build SQL at run time cannot be created through the proxy")
 	CopyTable    = refusal("PHI-1120", "a protected table cannot be copied by CREATE TABLE ... LIKE or CREATE TABLE ... SELECT")
-	Load         = refusal("PHI-1121", "LOAD DATA cannot read or write a protected table; use INSERT statements")
+	Load         = refusal("PHI-1121", "this form of LOAD cannot name a protected table; use LOAD DATA LOCAL INFILE in its plain form, or INSERT statements")
 	Handler      = refusal("PHI-1122", "HANDLER cannot read a protected table; use SELECT")
 	Dynamic      = refusal("PHI-1123", "SQL text that is built at run time cannot be checked; PREPARE works from a string literal whose statement needs no sealing or opening")
 	Compound     = refusal("PHI-1124", "compound statements outside routines cannot name a protected table or build SQL at run time; send the statements one by one")

@@ -19,5 +19,15 @@ var (
 	Returning    = refusal("PHI-1163", "RETURNING cannot be used when writing to a protected table; select the row afterwards")
 )
 
+// Refusals of LOAD DATA into protected tables. The last two end a load in the middle; nothing of it stays.
+var (
+	LoadServer  = refusal("PHI-1180", "LOAD DATA without LOCAL reads a file on the database's host, whose values phiproxy cannot seal; use LOAD DATA LOCAL INFILE")
+	LoadFormat  = refusal("PHI-1181", "a file for a protected table must have ASCII characters between its fields and, others, between its lines, and no fixed widths")
+	LoadReplace = refusal("PHI-1182", "LOAD DATA ... REPLACE cannot fill a protected table, because only plaintext tells which rows stay the same; load without REPLACE, or use REPLACE statements")
+	LoadCharset = refusal("PHI-1183", "the character set of a file for a protected table must be utf8mb4, utf8mb3, latin1, ascii or binary")
+	LoadFile    = refusal("PHI-1184", "the file for a protected table has a line that is too long or not in the file's character set; nothing was loaded")
+	LoadValue   = refusal("PHI-1185", "the file for a protected table has a value, or an owner, whose meaning could not be established, or lacks one; nothing was loaded")
+)
+
 // ColumnCount is the server's own error for a tuple that has more or fewer values than there are columns.
 var ColumnCount = &Fault{"PHI-1164", 1136, "21S01", "Column count doesn't match value count", Client}
