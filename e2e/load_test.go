@@ -85,9 +85,9 @@ func loadingPair(t *testing.T, s *servers.Server, name string, o harness.Options
 func (p *pair) loadFile(t *testing.T, l loadCase) {
 	t.Helper()
 	st := statement{id: l.name, sql: l.sql}
-	p.compare(t, st, func(s side) answer {
+	p.compare(t, st, func(s side, sql string) answer {
 		s.conn.Files = map[string]string{"f": l.file}
-		return s.runText(t, l.sql)
+		return s.runText(t, sql)
 	}, false)
 	p.run(t, statement{id: l.name + " count", sql: "SELECT ROW_COUNT()"}, false)
 	if !p.run(t, statement{id: l.name + " rows", sql: loadedTable}, false) {
@@ -193,9 +193,9 @@ func TestLoadsIntoOtherTables(t *testing.T) {
 			{"wrong", "LOAD DATA LOCAL INFILE 'f' INTO TABLE no_such", "x"},
 			{"long", "LOAD DATA LOCAL INFILE 'f' INTO TABLE insurance_plans (ins_provider)", strings.Repeat("A plan like many others\n", 20000)},
 		} {
-			p.compare(t, statement{id: l.name, sql: l.sql}, func(s side) answer {
+			p.compare(t, statement{id: l.name, sql: l.sql}, func(s side, sql string) answer {
 				s.conn.Files = map[string]string{"f": l.file}
-				return s.runText(t, l.sql)
+				return s.runText(t, sql)
 			}, false)
 			p.run(t, statement{id: l.name + " rows", sql: "SELECT ins_provider, flagged FROM insurance_plans ORDER BY ins_provider"}, false)
 		}

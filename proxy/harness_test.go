@@ -101,7 +101,7 @@ func (b *backend) serve(nc net.Conn) {
 		if write(c, packets...) != nil || b.end(c) {
 			return
 		}
-		if packet.IsLocalInfile(packets[0]) && b.readFile(c) != nil {
+		if len(packets) > 0 && packet.IsLocalInfile(packets[0]) && b.readFile(c) != nil {
 			return
 		}
 		if b.afterSwitch && packets[0][0] == mysql.EOF_HEADER {
