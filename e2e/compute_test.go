@@ -181,3 +181,62 @@ func TestExplainComputed(t *testing.T) {
 		}
 	})
 }
+
+// Forms that one of the servers alone has.
+func TestDifferentialComputeFamilies(t *testing.T) {
+	forms := map[servers.Kind][]string{
+		servers.MySQL: {
+			"VALUES ROW((SELECT MAX(patient_first) FROM cases), 1)", "SELECT f FROM (SELECT UPPER(patient_first), case_id FROM cases) AS d(f, g) WHERE f > 'A' ORDER BY g",
+			"SELECT case_id, patient_last FROM cases WHERE patient_last > 'B' ORDER BY case_id FOR SHARE NOWAIT",
+			"SELECT c.case_id FROM cases c JOIN user_profile u ON u.user_id = c.user_id WHERE c.patient_last > 'B' ORDER BY c.case_id FOR UPDATE OF c",
+			"SELECT c.case_id FROM cases c JOIN user_profile u ON u.user_id = c.user_id WHERE c.patient_last > 'B' AND u.active = 1 ORDER BY c.case_id FOR UPDATE OF c, u NOWAIT",
+		},
+		servers.MariaDB: {
+			"SELECT case_id, patient_last FROM cases WHERE patient_last > 'B' ORDER BY case_id FOR UPDATE WAIT 3", "SELECT * FROM (VALUES ('Ann',1), ('Bob',2)) v JOIN cases c ON c.patient_first >= v.Ann ORDER BY c.case_id, v.1",
+			"WITH v (a, b) AS (VALUES ('Ann', 1), ('Bob', 2)) SELECT case_id, b FROM v, cases WHERE patient_first >= a ORDER BY case_id, b",
+		},
+	}
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := newEmptyPair(t, s, "compute_families", harness.Options{})
+		p.load(t, s, "--users", "2", "--cases", "4")
+		p.addPlans(t, "compute_families")
+		for _, sql := range forms[s.Kind] {
+			p.run(t, statement{id: "family", sql: sql}, false)
+			p.run(t, statement{id: "family", sql: sql}, true)
+		}
+		for gap := range p.gaps {
+			if strings.Contains(gap, "PHI-") {
+				t.Errorf("refused: %s", gap)
+			}
+		}
+	})
+}
+
+// Zones that the database knows are those of CONVERT_TZ, and one about which it says something else is refused.
+func TestComputeInNamedZones(t *testing.T) {
+	for _, kind := range []servers.Kind{servers.MariaDB, servers.MySQL} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s := ownServer(t, kind, servers.Options{})
+			p := newEmptyPair(t, s, "compute_zones", harness.Options{})
+			for _, zone := range []string{"UTC", "Etc/GMT-3", "Europe/Berlin"} {
+				offset := map[string]string{"UTC": "0", "Etc/GMT-3": "10800", "Europe/Berlin": "3600"}[zone] // Berlin without its summers
+				exec(t, direct(t, s, "mysql"), "INSERT INTO time_zone (Use_leap_seconds) VALUES ('N')", "SET @zone = LAST_INSERT_ID()",
+					"INSERT INTO time_zone_transition_type VALUES (@zone, 0, "+offset+", 0, 'X')", "INSERT INTO time_zone_name VALUES ('"+zone+"', @zone)")
+			}
+			p.load(t, s, "--users", "1", "--cases", "2")
+			p.addPlans(t, "compute_zones")
+			for _, sql := range []string{
+				"SELECT case_id, CONVERT_TZ(patient_dob, 'UTC', 'Etc/GMT-3') FROM cases ORDER BY case_id", "SELECT case_id, CONVERT_TZ(patient_dob, 'Nosuch/Zone', 'UTC') FROM cases ORDER BY case_id",
+				"SELECT case_id, CONVERT_TZ(patient_dob, '+01:00', 'Etc/GMT-3') FROM cases ORDER BY case_id",
+			} {
+				p.run(t, statement{id: "same", sql: sql}, false)
+				p.run(t, statement{id: "same", sql: sql}, true)
+			}
+			p.run(t, statement{id: "other", sql: "SELECT case_id, CONVERT_TZ(patient_dob, 'UTC', 'Europe/Berlin') FROM cases"}, false)
+			if len(p.gaps) != 1 || !p.gaps["other PHI-2212"] {
+				t.Errorf("refused: %v", p.gaps)
+			}
+		})
+	}
+}

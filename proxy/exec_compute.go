@@ -60,6 +60,9 @@ func (c *compute) load() (err error) {
 		if err := c.askValues(); err != nil {
 			return err
 		}
+		if err := c.knowZones(); err != nil {
+			return err
+		}
 		return c.fetches()
 	})
 }
@@ -77,7 +80,7 @@ func (c *compute) fetches() error {
 func (c *compute) answer() error {
 	rows, err := c.run()
 	if err != nil {
-		return c.failed(err)
+		return c.failed(c.misread(err))
 	}
 	if len(rows.Columns) == 0 {
 		return c.answerOK(rows)
@@ -209,4 +212,34 @@ func scratchFault(err error) error {
 		return fault.ScratchUnfit.With("%v", failed)
 	}
 	return fault.ScratchUnavailable.With("%v: %v", failed, failed.Cause)
+}
+
+// failedToParse is the server's error for a text that it cannot read.
+const failedToParse = 1064
+
+// misread gives the error of a text that the scratch server could not read for the client's own text, since the error quotes it.
+func (c *compute) misread(why error) error {
+	st := c.st
+	if code, ok := answeredCode(why); !ok || code != failedToParse {
+		return why
+	}
+	var err error
+	if c.execution == nil {
+		_, err = c.scratch.Query(c.s.ctx, st.SQL)
+	} else {
+		_, err = c.scratch.Prepare(c.s.ctx, st.SQL)
+	}
+	if code, ok := answeredCode(err); ok && code == failedToParse {
+		return err
+	}
+	return fault.Unparsable.With("what became of it for the scratch server")
+}
+
+// answeredCode is the code of an error that the scratch server answered with.
+func answeredCode(err error) (code uint16, ok bool) {
+	var answered *scratch.ServerError
+	if !errors.As(err, &answered) {
+		return 0, false
+	}
+	return answered.Code, true
 }

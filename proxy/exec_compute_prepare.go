@@ -70,6 +70,9 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 	none := func(func([][]byte, error) bool) {}
 	for i := range st.Compute.Fetches {
 		f := &st.Compute.Fetches[i]
+		if err := s.takes(st, i); err != nil {
+			return nil, err
+		}
 		flags, err := s.columnFlags(f)
 		if err != nil {
 			return nil, err
@@ -80,7 +83,21 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 	}
 	p, err := c.scratch.Prepare(s.ctx, st.ComputeText(nil, c.literals))
 	if err != nil {
-		return nil, err
+		c.execution = &prepared{st: st}
+		return nil, c.misread(err)
 	}
 	return p.Columns, nil
+}
+
+// takes lets the backend prepare a question, which shows whether it will answer: hints, partitions and privileges are its own.
+func (s *session) takes(st *rewrite.Statement, fetch int) error {
+	text, err := st.FetchText(nil, fetch, nil)
+	if err != nil {
+		return err
+	}
+	id, _, err := s.prepareOnce(text)
+	if err != nil {
+		return err
+	}
+	return s.closeOnce(id)
 }

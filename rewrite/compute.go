@@ -18,6 +18,7 @@ type Compute struct {
 	Clock   bool // the statement asks for the time
 	Keys    bool // work tables get the unique keys: what a group's columns depend on decides whether MySQL takes the statement
 
+	Zones     []ZonePair     // arguments of CONVERT_TZ, whose zones the scratch server must know as the backend does
 	Values    []SessionValue // asked from the backend before the fetches
 	Assigns   bool           // variables of Values get values: the backend's session has them afterwards
 	FoundRows bool           // SQL_CALC_FOUND_ROWS: the scratch server knows how many rows there would be
@@ -129,12 +130,14 @@ type computing struct {
 	clock  bool
 	groups bool // it groups or aggregates
 	asked  int  // calls of sessionFunctions and variables
+	zoned  int  // calls of CONVERT_TZ
 	found  bool // SQL_CALC_FOUND_ROWS
 	blocks []*computed
 	stack  []*computed
 	edits  []edit
 	fields []span       // entries of select lists whose columns are named after their text
-	err    *fault.Error // why it cannot
+	why    *fault.Error // why the backend cannot run it
+	err    *fault.Error // why the scratch server cannot, either
 
 	assigned []given // to variables
 }
@@ -145,7 +148,9 @@ type computed struct {
 	tables  []*tableUse
 	derived bool // it has entries that are no base tables
 	natural bool
-	lock    span // FOR UPDATE, LOCK IN SHARE MODE
+	lock    span     // FOR UPDATE, LOCK IN SHARE MODE
+	of      []string // FOR UPDATE OF: what is locked, all when there is none
+	wait    span     // what follows: NOWAIT, SKIP LOCKED
 }
 
 // tableUse is one reference to a base table.
@@ -157,26 +162,30 @@ type tableUse struct {
 	at, end   int    // its tokens
 	hints     span   // USE INDEX and so on
 	preserved bool   // no outer join fills it up with NULL
+
+	partitions span // PARTITION (p0, p1)
 }
 
 // planCompute plans a SELECT that the backend alone cannot answer. why is the reason for that.
 func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
-	if !u.planner.compute || u.inner || u.hasWord(0, "JSON_TABLE") || !isQuery(pr.stmt) {
+	if !u.planner.compute || u.inner || !isQuery(pr.stmt) {
 		return nil, why
 	}
-	c := &computing{u: u, pr: pr}
+	c := &computing{u: u, pr: pr, why: why}
 	pr.stmt.Accept(c)
 	c.into()
-	values := u.sessionValues()
+	values, zones := u.sessionValues(), u.zonePairs()
 	switch {
-	case c.err != nil || len(values) != c.asked:
+	case c.err != nil:
+		return nil, c.err
+	case len(values) != c.asked || len(zones) != c.zoned:
 		return nil, why
 	case c.revealing():
 		return nil, fault.Into.With("an assignment")
 	}
 	c.replaceValues(values)
 	p := &Plan{Verdict: Scratch, Why: "computes with protected values: rows are fetched, opened, and the statement runs over them in the scratch server (" + why.ID + ")",
-		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, Values: values, Assigns: len(c.assigned) > 0, FoundRows: c.found, edits: c.edits}}
+		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, Zones: zones, Values: values, Assigns: len(c.assigned) > 0, FoundRows: c.found, edits: c.edits}}
 	names := map[string]int{}
 	for _, b := range c.blocks {
 		for _, t := range b.tables {
@@ -212,9 +221,13 @@ func (c *computing) replaced(t *tableUse, work string) edit {
 	return edit{at: t.at, end: t.end, text: text + " "}
 }
 
-func (c *computing) refuse(format string, args ...any) {
+// refuse gives the statement up. The client is told why the backend cannot run it.
+func (c *computing) refuse() { c.because(c.why) }
+
+// because gives the statement up for a reason of the scratch server's.
+func (c *computing) because(why *fault.Error) {
 	if c.err == nil {
-		c.err = fault.Unsure.With(format, args...)
+		c.err = why
 	}
 }
 

@@ -17,7 +17,7 @@ type given struct {
 // set notes an assignment of SET. Only variables of the client's can be set in the scratch server for the backend.
 func (c *computing) set(n *ast.VariableAssignment) {
 	if n.IsSystem || n.IsGlobal || n.IsInstance || n.ExtendValue != nil {
-		c.refuse("SET of a variable of the server's")
+		c.refuse()
 		return
 	}
 	c.assigned = append(c.assigned, given{value: n.Value})
@@ -32,12 +32,12 @@ func (c *computing) into() {
 	}
 	s, ok := c.pr.stmt.(*ast.SelectStmt)
 	if !ok || s.Fields == nil {
-		c.refuse("INTO behind a set operation")
+		c.refuse()
 		return
 	}
 	for _, f := range s.Fields.Fields {
 		if f.WildCard != nil {
-			c.refuse("INTO and *")
+			c.refuse()
 			return
 		}
 		c.assigned = append(c.assigned, given{value: f.Expr, blocks: c.blocks[:1]})

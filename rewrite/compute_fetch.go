@@ -33,11 +33,13 @@ func (c *computing) fetch(b *computed, t *tableUse, names map[string]int) Fetch 
 		f.Joined = true
 		f.parts = []clauseText{{text: "SELECT DISTINCT " + strings.Join(list, ", ") + " FROM ", clause: from}}
 	} else {
-		table := quoteName(t.table.Schema) + "." + quoteName(t.table.Name)
-		if t.alias != "" {
-			table += " AS " + t.ref
+		f.parts = []clauseText{{text: "SELECT " + strings.Join(list, ", ") + " FROM " + quoteName(t.table.Schema) + "." + quoteName(t.table.Name)}}
+		if t.partitions.to > 0 {
+			f.parts = append(f.parts, clauseText{text: " ", clause: t.partitions})
 		}
-		f.parts = []clauseText{{text: "SELECT " + strings.Join(list, ", ") + " FROM " + table}}
+		if t.alias != "" {
+			f.parts = append(f.parts, clauseText{text: " AS " + t.ref})
+		}
 		if t.hints.to > 0 {
 			f.parts = append(f.parts, clauseText{text: " ", clause: t.hints})
 		}
@@ -55,10 +57,24 @@ func (c *computing) fetch(b *computed, t *tableUse, names map[string]int) Fetch 
 		f.parts = append(f.parts, clauseText{text: " AND " + t.ref + "." + quoteName(t.table.Columns[t.table.PrimaryKey[0]].Name) + " IS NOT NULL"})
 	}
 	f.parts = append(f.parts, clauseText{text: " LIMIT 18446744073709551615"}) // or @@sql_select_limit would count here
-	if b.lock.to > 0 {
-		f.parts = append(f.parts, clauseText{text: " ", clause: b.lock})
-	}
+	f.parts = append(f.parts, locked(b, t, f.Joined)...)
 	return f
+}
+
+// locked is the locking clause of a fetch. One that joins locks the rows of its own table alone, which the other fetches' clauses
+// complete, where the statement says which tables are meant.
+func locked(b *computed, t *tableUse, joined bool) []clauseText {
+	if b.lock.to == 0 || len(b.of) > 0 && !slices.ContainsFunc(b.of, func(name string) bool { return fold(name) == fold(t.name) }) {
+		return nil
+	}
+	parts := []clauseText{{text: " ", clause: b.lock}}
+	if joined && len(b.of) > 0 {
+		parts = append(parts, clauseText{text: " OF " + quoteName(t.name)})
+	}
+	if b.wait.to > b.wait.from {
+		parts = append(parts, clauseText{text: " ", clause: b.wait})
+	}
+	return parts
 }
 
 // exactText is an expression for the value of types whose text depends on the session or loses digits.

@@ -69,20 +69,21 @@ var clauseWords = []string{"WHERE", "GROUP", "HAVING", "WINDOW", "ORDER", "LIMIT
 
 // fromOf are the tokens of a block's FROM clause without the word.
 func (c *computing) fromOf(b *computed) span {
-	if len(b.tables) == 0 || b.derived {
+	if len(b.tables) == 0 {
 		return span{}
 	}
-	from := b.tables[0].at - 1
-	for from >= 0 && !c.u.is(from, "FROM") {
-		if !c.u.op(from, "(") {
-			return span{}
+	depth := 0
+	for i := b.tables[0].at - 1; i >= 0; i-- {
+		switch {
+		case c.u.op(i, ")"):
+			depth++
+		case c.u.op(i, "(") && depth > 0: // others are around a join
+			depth--
+		case depth == 0 && c.u.is(i, "FROM"):
+			return span{i + 1, c.clauseEnd(i + 1)}
 		}
-		from--
 	}
-	if from < 0 {
-		return span{}
-	}
-	return span{from + 1, c.clauseEnd(from + 1)}
+	return span{}
 }
 
 // clauseEnd is the token behind the clause that begins at token i.
@@ -122,7 +123,7 @@ func (c *computing) whereOf(b *computed) span {
 // among the fetched rows what it would have found among all.
 func (c *computing) joinable(b *computed, t *tableUse, conditions []condition) (from span, ok bool) {
 	from = c.fromOf(b)
-	if len(b.tables) < 2 || len(conditions) == 0 || from.from >= from.to || b.natural || len(t.table.PrimaryKey) == 0 {
+	if len(b.tables) < 2 || len(conditions) == 0 || from.from >= from.to || b.natural || b.derived || len(t.table.PrimaryKey) == 0 {
 		return from, false
 	}
 	v := &pushable{c: c, b: b}
@@ -170,7 +171,7 @@ func (v *pushable) column(n *ast.ColumnName) {
 			v.found = append(v.found, t)
 		}
 	}
-	if v.no = v.no || len(v.found) != 1; v.no { // a name of an outer query, USING's common column, or an ambiguous one
+	if v.no = v.no || len(v.found) != 1 || v.b.derived && qualifier == ""; v.no { // a name of an outer query, USING's common column, or an ambiguous one
 		return
 	}
 	if !slices.Contains(v.tables, v.found[0]) {

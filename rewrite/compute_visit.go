@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/token"
 )
 
 // Enter implements ast.Visitor.
@@ -17,6 +20,8 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 		c.ctes = append(c.ctes, map[string]bool{})
 	case *ast.WithClause:
 		c.recursive(n)
+	case *ast.SubqueryExpr:
+		c.subquery()
 	case *ast.TableRefsClause:
 		if len(c.stack) > 0 {
 			c.joins(c.stack[len(c.stack)-1], n.TableRefs, true)
@@ -24,7 +29,7 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.AggregateFuncExpr:
 		c.groups = true
 	case *ast.TableSource:
-		c.source(n)
+		c.source()
 	case *ast.SelectField:
 		c.field(n)
 	case *ast.ColumnName:
@@ -36,7 +41,7 @@ func (c *computing) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.VariableAssignment:
 		c.set(n)
 	case *ast.DefaultExpr, *ast.ValuesExpr, *ast.MatchAgainst:
-		c.refuse("%T", n)
+		c.refuse()
 	}
 	return n, c.err != nil
 }
@@ -79,12 +84,10 @@ func (c *computing) enterSelect(n *ast.SelectStmt) {
 	c.stack = append(c.stack, b)
 	c.blocks = append(c.blocks, b)
 	if n.SelectIntoOpt != nil {
-		c.refuse("INTO")
+		c.refuse()
 	}
 	c.locking(n)
-	if n.Kind == ast.SelectStmtKindTable {
-		c.whole = true
-	}
+	c.whole = c.whole || n.Kind == ast.SelectStmtKindTable
 	c.groups = c.groups || n.GroupBy != nil || n.Distinct
 	c.found = c.found || n.SelectStmtOpts != nil && n.SelectStmtOpts.CalcFoundRows
 }
@@ -111,7 +114,7 @@ func (c *computing) joins(b *computed, n ast.ResultSetNode, preserved bool) {
 		}
 		c.table(b, name, n.AsName, preserved)
 	default:
-		c.refuse("table reference %T", n)
+		c.refuse()
 	}
 }
 
@@ -133,17 +136,59 @@ func (c *computing) table(b *computed, n *ast.TableName, as ast.CIStr, preserved
 	case !qualified && c.isCTE(name):
 		b.derived = true
 		return
+	case n.Name.O == jsonTable:
+		b.derived = true
+		c.jsonTables()
+		return
+	case t.table == nil && at >= 0:
+		c.because(fault.ScratchTable.With("table %s", name))
+		return
 	case t.table == nil || at < 0 || t.at < 0 || schema == "":
-		c.refuse("table %s", name)
+		c.refuse()
 		return
-	case len(n.PartitionNames) > 0 || n.TableSample != nil || n.AsOf != nil:
-		c.refuse("hints of table %s", name)
+	case n.TableSample != nil || n.AsOf != nil:
+		c.refuse()
 		return
+	}
+	if len(n.PartitionNames) > 0 {
+		t.partitions = c.partitions(t)
 	}
 	if len(n.IndexHints) > 0 {
 		c.hints(t)
 	}
+	if c.u.schema.Flavor == MySQL && c.u.is(t.at-1, "TABLE") { // TABLE t takes no alias
+		c.edits = append(c.edits, edit{at: t.at - 1, end: t.at, text: "SELECT * FROM "})
+	}
 	b.tables = append(b.tables, t)
+}
+
+// partitions finds PARTITION (p0, p1) behind a table's name. They are for the backend.
+func (c *computing) partitions(t *tableUse) span {
+	if !c.u.is(t.end, "PARTITION") || !c.u.op(t.end+1, "(") {
+		c.refuse()
+		return span{}
+	}
+	list := span{t.end, c.u.closing(t.end+1) + 1}
+	c.edits = append(c.edits, edit{at: list.from, end: list.to, text: " "})
+	return list
+}
+
+// jsonTables looks at what the parser did not see: the tokens of JSON_TABLE(..). They may name columns and call functions that
+// depend on their arguments alone.
+func (c *computing) jsonTables() {
+	u := c.u
+	for i := range u.end {
+		if !u.is(i, "JSON_TABLE") || !u.op(i+1, "(") {
+			continue
+		}
+		for end := u.closing(i + 1); i < end; i++ {
+			word := strings.ToLower(string(u.text(i)))
+			call := u.op(i+1, "(") && u.toks[i].Kind == token.Word && !jsonTableWords[word] && !pureFunctions[word]
+			if call || u.op(i, ".") && u.op(i+2, ".") || u.is(i, "SELECT", "TABLE", "VALUES", "CURRENT_USER") || clockFunctions[word] {
+				c.refuse()
+			}
+		}
+	}
 }
 
 // hints finds the index hints behind a table. They are for the backend, whose table has the indexes.
@@ -176,32 +221,57 @@ func (c *computing) locking(n *ast.SelectStmt) {
 	for i := range c.u.end {
 		if c.u.is(i, "FOR") && c.u.is(i+1, "UPDATE", "SHARE") || c.u.is(i, "LOCK") && c.u.is(i+1, "IN") {
 			if at >= 0 {
-				c.refuse("several locking clauses")
+				c.refuse()
 			}
 			at = i
 		}
 	}
-	if at < 0 || len(n.LockInfo.Tables) > 0 || n.SelectIntoOpt != nil || len(c.stack) > 1 {
-		c.refuse("locking clause")
+	if at < 0 || n.SelectIntoOpt != nil || len(c.stack) > 1 {
+		c.refuse()
 		return
 	}
-	b.lock = span{at, at + 2}
-	for i := at + 2; i < c.u.end && c.u.is(i, "SHARE", "MODE", "NOWAIT", "SKIP", "LOCKED", "WAIT"); i++ {
-		b.lock.to = i + 1
+	b.lock, b.wait = span{at, at + 2}, span{at + 2, at + 2}
+	switch mariaDB := c.u.schema.Flavor == MariaDB; {
+	case mariaDB && (c.u.is(at, "FOR") && c.u.is(at+1, "SHARE") || c.u.is(at+2, "OF")), !mariaDB && c.u.is(at+2, "WAIT"):
+		c.refuse() // the server does not know it
+	case c.u.is(at+2, "OF"):
+		b.wait = c.lockedTables(b, at+3)
 	}
-	if b.lock.to != c.u.end {
-		c.refuse("text behind the locking clause")
+	for i := b.wait.from; i < c.u.end && (c.u.is(i, "SHARE", "MODE", "NOWAIT", "SKIP", "LOCKED", "WAIT") || c.u.is(i-1, "WAIT")); i++ {
+		b.wait.to = i + 1
 	}
-	c.edits = append(c.edits, edit{at: b.lock.from, end: b.lock.to})
+	if b.wait.to != c.u.end {
+		c.refuse()
+	}
+	c.edits = append(c.edits, edit{at: b.lock.from, end: b.wait.to})
+}
+
+// lockedTables reads the list behind FOR UPDATE OF, from token i on; what follows it begins with the span that it gives.
+func (c *computing) lockedTables(b *computed, i int) span {
+	for ; ; i += 2 {
+		name, ok := c.u.name(i)
+		if !ok {
+			c.refuse()
+			return span{i, i}
+		}
+		b.of = append(b.of, name)
+		if !c.u.op(i+1, ",") {
+			return span{i + 1, i + 1}
+		}
+	}
+}
+
+// subquery gives MariaDB's VALUES with a subquery up: its text, which is changed, names the column.
+func (c *computing) subquery() {
+	if n := len(c.stack); n > 0 && c.stack[n-1].stmt.Kind == ast.SelectStmtKindValues && c.u.schema.Flavor == MariaDB {
+		c.refuse()
+	}
 }
 
 // source makes sure that no table is referred to outside of a FROM clause.
-func (c *computing) source(n *ast.TableSource) {
+func (c *computing) source() {
 	if len(c.stack) == 0 {
-		c.refuse("table outside of SELECT")
-	}
-	if n.Lateral {
-		c.refuse("LATERAL")
+		c.refuse()
 	}
 }
 
@@ -248,7 +318,7 @@ func (c *computing) unqualify(schema ast.CIStr) {
 	}
 	_, at := c.u.ident(schema)
 	if at < 0 || !c.u.op(at+1, ".") {
-		c.refuse("qualifier")
+		c.refuse()
 		return
 	}
 	c.edits = append(c.edits, edit{at: at, end: at + 2})
@@ -258,15 +328,17 @@ func (c *computing) function(n *ast.FuncCallExpr) {
 	name, _ := c.u.ident(n.FnName)
 	switch name = strings.ToLower(name); {
 	case n.Schema.O != "":
-		c.refuse("stored function")
+		c.because(fault.ScratchFunction.With("stored function"))
 	case clockFunctions[name]:
 		c.clock = true
 	case randomFunctions[name]:
+	case name == "convert_tz":
+		c.zoned++
 	case sessionFunctions[name] && len(n.Args) == 0:
 		c.asked++
 	case name == "unix_timestamp" && len(n.Args) == 0:
 		c.clock = true
 	case !pureFunctions[name]:
-		c.refuse("function %s", name)
+		c.because(fault.ScratchFunction.With("function %s", name))
 	}
 }

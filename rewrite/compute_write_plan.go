@@ -47,7 +47,7 @@ func (u *unit) orComputed(p *Plan, why *fault.Error) (*Plan, *fault.Error) {
 	}
 	for _, chosen := range []bool{true, false} {
 		again := u.planner.unitOf(u.state, u.sql, u.toks)
-		c := &computingWrite{u: again, chosen: chosen, c: &computing{u: again}}
+		c := &computingWrite{u: again, chosen: chosen, c: &computing{u: again, why: why}}
 		p, err := c.plan()
 		u.literal = u.literal || again.literal
 		if err == nil {
@@ -121,7 +121,7 @@ func (c *computingWrite) Enter(n ast.Node) (ast.Node, bool) {
 	}
 	if f, ok := n.(*ast.FuncCallExpr); ok {
 		name, _ := c.u.ident(f.FnName)
-		if name = strings.ToLower(name); sessionFunctions[name] || randomFunctions[name] && (!c.selecting || name == "uuid_short") {
+		if name = strings.ToLower(name); sessionFunctions[name] || name == "convert_tz" || randomFunctions[name] && (!c.selecting || name == "uuid_short") {
 			c.fail(fault.Unsure.With("function %s", name))
 		}
 	}

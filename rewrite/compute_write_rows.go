@@ -152,7 +152,7 @@ func (c *computingWrite) subqueries(names map[string]int) {
 			}
 			f := c.c.fetch(b, t, names)
 			if c.c.whole && slices.ContainsFunc(f.Columns, func(x FetchColumn) bool { return t.table.Columns[x.Column].Invisible }) {
-				c.c.refuse("invisible columns")
+				c.c.refuse()
 			}
 			if b.lock.to == 0 {
 				f.parts = append(f.parts, clauseText{text: " LOCK IN SHARE MODE"})

@@ -18,7 +18,9 @@ type piece struct {
 //   - strings behind a string, which the servers join;
 //   - the N of N'text', which says no more than that it is text;
 //   - the SOUNDS of `a SOUNDS LIKE b`: it is a comparison, whichever;
-//   - the column list of a derived table, which is remembered for the resolver (MySQL only).
+//   - the column list of a derived table, which is remembered for the resolver (MySQL only);
+//
+// and with the ROW of VALUES (..), (..) as a table, which MariaDB leaves out.
 func (u *unit) pieces() []piece {
 	p := make([]piece, 0, u.end)
 	for i := 0; i < u.end; i++ {
@@ -26,6 +28,9 @@ func (u *unit) pieces() []piece {
 			continue
 		}
 		p = append(p, piece{tok: i})
+		if u.op(i, "(") && u.tableRow(i) {
+			p[len(p)-1].text = "ROW("
+		}
 		if list := u.columnList(i); list.to > 0 {
 			if u.lists == nil {
 				u.lists = make(map[int]span)
@@ -84,4 +89,34 @@ func (u *unit) plainName(i int) bool {
 // cut takes the tokens [from, to) out of the pieces.
 func cut(pieces []piece, from, to int) []piece {
 	return slices.DeleteFunc(pieces, func(p piece) bool { return from <= p.tok && p.tok < to })
+}
+
+// tableRow reports whether the parenthesis at token i begins a row of MariaDB's VALUES (1, 2), (3, 4) as a table.
+func (u *unit) tableRow(i int) bool {
+	if u.schema.Flavor != MariaDB {
+		return false
+	}
+	for u.op(i-1, ",") && u.op(i-2, ")") {
+		if i = u.opening(i - 2); i < 0 {
+			return false
+		}
+	}
+	at := i - 1
+	return u.is(at, "VALUES") && (at == 0 || u.op(at-1, "(") || u.is(at-1, "AS", "ALL", "DISTINCT", "UNION", "EXCEPT", "INTERSECT"))
+}
+
+// opening is the token of the parenthesis that the one at token i closes, -1 without one.
+func (u *unit) opening(i int) int {
+	depth := 0
+	for ; i >= 0; i-- {
+		switch {
+		case u.op(i, ")"):
+			depth++
+		case u.op(i, "("):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
 }

@@ -82,11 +82,14 @@ func (u *unit) withoutJSONTable(pieces []piece) []piece {
 		if u.is(i, "JSON_TABLE") && u.op(i+1, "(") {
 			pieces = cut(pieces, i+1, u.closing(i+1)+1)
 			k := slices.IndexFunc(pieces, func(p piece) bool { return p.tok == i })
-			pieces[k].text = "`" + string(tag) + "json_table`"
+			pieces[k].text = "`" + jsonTable + "`"
 		}
 	}
 	return pieces
 }
+
+// jsonTable is the name that stands for JSON_TABLE(..) in parse texts.
+const jsonTable = string(tag) + "json_table"
 
 // closing is the token of the parenthesis that closes the one at token i.
 func (u *unit) closing(i int) int {

@@ -132,3 +132,35 @@ SELECT @n
 SELECT COUNT(*) INTO @c FROM cases WHERE patient_last + 1 > 0
 SELECT @d := pay_amount, @u := case_date, patient_last FROM cases ORDER BY case_id
 SELECT @d, @u, CHARSET(@u)
+-- Tables that are made on the way, locks, and functions that depend on their arguments.
+SELECT case_id, d.f FROM cases c, LATERAL (SELECT UPPER(c.patient_first) AS f) d ORDER BY case_id
+SELECT case_id, d.f FROM cases c JOIN LATERAL (SELECT MAX(x.patient_first) AS f FROM cases x WHERE x.user_id = c.user_id) d ON true WHERE c.active = 1 ORDER BY case_id
+SELECT c.case_id, d.f FROM cases c, LATERAL (SELECT x.patient_first AS f FROM cases x WHERE x.case_id = c.case_id AND x.patient_last > 'B') d ORDER BY 1
+SELECT * FROM (VALUES ROW('Ann',1), ROW('Bob',2)) v JOIN cases c ON c.patient_first = v.column_0 ORDER BY c.case_id
+TABLE cases ORDER BY patient_last, case_id LIMIT 3
+TABLE cases ORDER BY case_id LIMIT 3
+SELECT * FROM (TABLE cases) d WHERE patient_first > 'M' ORDER BY case_id
+SELECT * FROM cases WHERE patient_first > 'M' AND case_id IN (SELECT case_id FROM (TABLE cases) d) ORDER BY case_id
+SELECT j.x, c.patient_first FROM cases c, JSON_TABLE('[1,2]', '$[*]' COLUMNS (x INT PATH '$')) j WHERE c.patient_first > 'M' ORDER BY c.case_id, j.x
+SELECT j.x, c.case_id FROM cases c, JSON_TABLE(JSON_ARRAY(c.patient_first, c.patient_last), '$[*]' COLUMNS (n FOR ORDINALITY, x VARCHAR(200) PATH '$' NULL ON EMPTY)) AS j ORDER BY c.case_id, j.n
+SELECT j.x, c.patient_first FROM cases c, JSON_TABLE('[1,2]', '$[*]' COLUMNS (x INT PATH '$')) j ORDER BY c.case_id, j.x
+SELECT case_id, patient_last FROM cases WHERE patient_last > 'B' ORDER BY case_id FOR UPDATE SKIP LOCKED
+SELECT case_id FROM cases PARTITION (p0) WHERE patient_first = 'x'
+SELECT CONVERT_TZ(patient_dob, 'UTC', 'Europe/Berlin'), case_id FROM cases ORDER BY case_id
+SELECT CONVERT_TZ(patient_dob, '+00:00', '+05:00'), case_id FROM cases ORDER BY case_id
+SELECT BIT_AND(CHAR_LENGTH(patient_first)), STD(CHAR_LENGTH(patient_first)), VARIANCE(CHAR_LENGTH(patient_first)) FROM cases
+SELECT ANY_VALUE(case_status), UPPER(patient_first) FROM cases WHERE case_id = '0' GROUP BY UPPER(patient_first)
+SELECT patient_first MEMBER OF ('["Ann"]') FROM cases ORDER BY case_id
+SELECT GET_FORMAT(DATE, 'USA'), DATE_FORMAT(patient_dob, GET_FORMAT(DATE, 'EUR')) FROM cases ORDER BY case_id
+SELECT HEX(AES_ENCRYPT(patient_first, 'k')), AES_DECRYPT(AES_ENCRYPT(patient_first, 'k'), 'k') FROM cases ORDER BY case_id
+SELECT EXTRACTVALUE(CONCAT('<a>', patient_first, '</a>'), '/a'), UPDATEXML('<a/>', '/a', patient_first) FROM cases ORDER BY case_id
+SELECT PASSWORD(patient_first), OLD_PASSWORD(patient_last), ENCODE(patient_first, 'k') FROM cases ORDER BY case_id
+SELECT GROUPING(patient_last), patient_last, COUNT(*) FROM cases GROUP BY patient_last WITH ROLLUP
+SELECT CHARSET(patient_first), COERCIBILITY(patient_last), COLLATION(patient_first) FROM cases ORDER BY case_id
+SELECT SLEEP(0), patient_first FROM cases WHERE patient_last > 'M' ORDER BY case_id
+SELECT BENCHMARK(1, 1), UPPER(patient_first) FROM cases ORDER BY case_id
+SELECT NAME_CONST('x', 1), UPPER(patient_first) FROM cases ORDER BY case_id
+SELECT ST_X(POINT(1,2)), ST_ASTEXT(ST_GEOMFROMTEXT('POINT(1 2)')), UPPER(patient_first) FROM cases ORDER BY case_id
+SELECT COLUMN_JSON(COLUMN_CREATE('a', patient_first)), CRC32C(patient_first) FROM cases ORDER BY case_id
+SELECT JSON_SCHEMA_VALID('{"type":"string"}', JSON_QUOTE(patient_first)), JSON_STORAGE_SIZE(JSON_ARRAY(patient_first)) FROM cases ORDER BY case_id
+SELECT d.n, c.patient_last FROM cases c JOIN (SELECT user_id, COUNT(*) AS n FROM cases GROUP BY user_id) d ON d.user_id = c.user_id WHERE c.active = 1 AND c.patient_last > 'B' ORDER BY c.case_id
