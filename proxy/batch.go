@@ -220,8 +220,7 @@ func (s *session) runStep(now step) error {
 		return err
 	}
 	if now.err != nil {
-		s.denied(now.sql, now.err)
-		return now.err
+		return s.refusedFor(now.sql, now.err)
 	}
 	if err := s.begin(now.st); err != nil {
 		return err

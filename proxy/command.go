@@ -80,8 +80,7 @@ func (s *session) onQuery(p []byte) error {
 	}
 	st, err := s.plan(sql, false)
 	if err != nil {
-		s.denied(sql, err)
-		return err
+		return s.refusedFor(sql, err)
 	}
 	if err := s.begin(st); err != nil {
 		return err

@@ -23,8 +23,9 @@ var errOutOfStep = errors.New("the response does not follow the protocol")
 
 // serverError is an error of the database server, to be passed on to the client as it came.
 type serverError struct {
-	payload   []byte // the ERR packet
-	forgotten bool   // the server does not know of it, or not any more: SHOW WARNINGS has to be answered by the proxy
+	payload   []byte    // the ERR packet
+	forgotten bool      // the server does not know of it, or not any more: SHOW WARNINGS has to be answered by the proxy
+	beside    []warning // all that SHOW WARNINGS shall show then; nil when that is the error alone
 }
 
 func newServerError(payload []byte) *serverError {

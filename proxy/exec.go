@@ -111,11 +111,13 @@ func (s *session) undo(why error) error {
 	if !errors.As(why, &f) && !errors.As(why, &se) {
 		return why
 	}
+	if se != nil {
+		if err := s.keepError(se); err != nil {
+			return err
+		}
+	}
 	if _, err := s.exec([]byte("ROLLBACK")); err != nil {
 		return err
-	}
-	if se != nil {
-		se.forgotten = true
 	}
 	return why
 }

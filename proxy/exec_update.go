@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"slices"
 
 	"phiproxy/crypto/envelope"
@@ -83,6 +84,9 @@ func (s *session) probe(st *rewrite.Statement, lock bool) ([]probed, error) {
 
 func (s *session) readProbe(st *rewrite.Statement, p rewrite.Probe) ([]probed, error) {
 	a, err := s.query(p.SQL)
+	if s.objected = objects(a, err); s.objected && st.IsUpdate() {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +105,17 @@ func (s *session) readProbe(st *rewrite.Statement, p rewrite.Probe) ([]probed, e
 	}
 	s.found(rows)
 	return rows, nil
+}
+
+// objects reports whether the server has something to say about a condition by which it found no row. What a SELECT is
+// warned of can be an error of an UPDATE, with another code.
+func objects(a *answer, err error) bool {
+	const wrongValue = 1525
+	var e *serverError
+	if errors.As(err, &e) {
+		return e.code() == wrongValue
+	}
+	return err == nil && len(a.Rows) == 0 && a.OK.Warnings > 0
 }
 
 // probed is one row as the probe found it. nil is NULL.
@@ -124,7 +139,7 @@ func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, gu
 		}
 		patches, last = append(patches, p), after
 	}
-	text, err := st.UpdateText(nil, patches)
+	text, err := s.updateText(st, patches)
 	if err != nil {
 		return packet.OK{}, err
 	}
@@ -136,6 +151,13 @@ func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, gu
 		ok.Info = []byte("Rows matched: 0  Changed: 0  Warnings: 0") // MariaDB leaves it out when it sees that WHERE is false
 	}
 	return ok, err
+}
+
+func (s *session) updateText(st *rewrite.Statement, patches []rewrite.RowPatch) ([]byte, error) {
+	if len(patches) == 0 && s.objected {
+		return st.NoneText(nil)
+	}
+	return st.UpdateText(nil, patches)
 }
 
 func (s *session) flavor() rewrite.Flavor { return s.planner.Schema().Flavor }

@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
+	"phiproxy/rewrite/fault"
 )
 
 // diagnostics is what the server cannot tell about the last statement, because the proxy had a part in it. The zero value
@@ -42,29 +45,21 @@ func (s *session) askDiagnostics(sql []byte) (done bool, err error) {
 	if !d.known() {
 		return false, nil
 	}
-	q := question(sql)
+	q := questionOf(sql)
 	switch {
-	case q == "SELECT ROW_COUNT()" && d.rowCount != nil:
+	case q.text == "SELECT ROW_COUNT ( )" && d.rowCount != nil:
 		return true, s.askCounted(sql, d.rowCount)
-	case q == "SELECT FOUND_ROWS()" && d.foundRows != nil:
+	case q.text == "SELECT FOUND_ROWS ( )" && d.foundRows != nil:
 		return true, s.askCounted(sql, d.foundRows)
-	case q == "SHOW WARNINGS", q == "SHOW ERRORS":
-		return true, s.askConditions(sql, q == "SHOW ERRORS")
-	case q == "SHOW COUNT(*) WARNINGS", q == "SHOW COUNT(*) ERRORS":
-		return true, s.askCount(sql, q == "SHOW COUNT(*) ERRORS")
+	case q.text == "SHOW WARNINGS", q.text == "SHOW ERRORS":
+		return true, s.askConditions(q)
+	case slices.Contains(counts, q.text):
+		return true, s.askCount(sql, strings.Contains(q.text, "ERROR"))
+	case q.diagnostics && (d.own != nil || d.alone):
+		return true, fault.Diagnostics.With("conditions that the proxy knows")
 	}
 	s.diag = diagnostics{}
 	return false, nil
-}
-
-// question is a short statement in upper case, its white space made even.
-func question(sql []byte) string {
-	const longest = 64
-	if len(sql) > longest {
-		return ""
-	}
-	text := strings.TrimRight(string(sql), "; \t\r\n")
-	return strings.Join(strings.Fields(strings.ToUpper(text)), " ")
 }
 
 func (s *session) askCounted(sql, count []byte) error {
@@ -77,20 +72,20 @@ func (s *session) askCounted(sql, count []byte) error {
 	return s.sendAnswer(a)
 }
 
-func (s *session) askConditions(sql []byte, onlyErrors bool) error {
-	a, err := s.query(sql)
+func (s *session) askConditions(q question) error {
+	a, err := s.query([]byte(q.text))
 	if err != nil {
 		return err
 	}
 	var rows [][][]byte
-	for _, w := range s.diag.conditions(onlyErrors) {
+	for _, w := range s.diag.conditions(q.text == "SHOW ERRORS") {
 		rows = append(rows, [][]byte{[]byte(w.level), strconv.AppendUint(nil, uint64(w.code), 10), []byte(w.text)})
 	}
 	if !s.diag.alone {
 		rows = append(rows, a.Rows...)
 	}
 	s.diag.rowCount = nil // from now on the server's is right: that of SHOW WARNINGS
-	a.Rows = rows
+	a.Rows = q.window(rows)
 	return s.sendAnswer(a)
 }
 
@@ -129,6 +124,15 @@ func (s *session) failedWith(code uint16, text string) {
 	s.diag = diagnostics{own: []warning{{levelError, code, text}}, alone: true}
 }
 
+// failedBeside is failedWith for an error that the server told, with what it told beside it.
+func (s *session) failedBeside(e *serverError) {
+	if e.beside == nil {
+		s.failedWith(e.decoded())
+		return
+	}
+	s.diag = diagnostics{own: e.beside, alone: true}
+}
+
 // deprecatedSyntax is ER_WARN_DEPRECATED_SYNTAX: a warning of the parser, not of the execution.
 const deprecatedSyntax = 1287
 
@@ -143,20 +147,54 @@ func (s *session) keepConditions(ok packet.OK) (packet.OK, error) {
 	if ok.Warnings == 0 {
 		return ok, nil
 	}
+	own, left, err := s.serverConditions()
+	s.diag.own = own
+	if left > 0 {
+		ok.Warnings -= uint16(left)
+		ok.Info = recountWarnings(ok.Info, ok.Warnings)
+	}
+	return ok, err
+}
+
+// serverConditions reads the server's conditions of the last statement; left is how many of them were left out.
+func (s *session) serverConditions() (own []warning, left int, err error) {
 	a, err := s.query([]byte("SHOW WARNINGS"))
 	if err != nil {
-		return ok, err
+		return nil, 0, asForgotten(err)
 	}
 	for _, row := range a.Rows {
 		code, _ := strconv.ParseUint(string(row[1]), 10, 16)
 		if s.reparsed && code == deprecatedSyntax {
-			ok.Warnings--
-			ok.Info = recountWarnings(ok.Info, ok.Warnings)
+			left++
 			continue
 		}
-		s.diag.own = append(s.diag.own, warning{string(row[0]), uint16(code), string(row[2])})
+		own = append(own, warning{string(row[0]), uint16(code), string(row[2])})
 	}
-	return ok, nil
+	return own, left, nil
+}
+
+// asForgotten marks an error of a statement of the proxy's own.
+func asForgotten(err error) error {
+	var e *serverError
+	if errors.As(err, &e) {
+		e.forgotten = true
+	}
+	return err
+}
+
+// keepError reads what the server says beside an error, before a ROLLBACK of the proxy's makes it forget. Where it does not
+// tell, the error alone is kept.
+func (s *session) keepError(e *serverError) error {
+	if e.forgotten || s.flavor() == rewrite.Embedded {
+		e.forgotten = true
+		return nil
+	}
+	e.forgotten = true
+	own, _, err := s.serverConditions()
+	if err == nil {
+		e.beside = own
+	}
+	return unlessLost(err, nil)
 }
 
 // sendAnswer sends a result set that is held in memory.

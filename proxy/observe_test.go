@@ -46,6 +46,8 @@ func observedBackend(t testing.TB) *backend {
 			return [][]byte{{2}, name.Append(nil), column("__phi_owner_1"), eofPacket(idle), row, row, eofPacket(idle)}
 		case strings.HasPrefix(text, "BEGIN"):
 			return [][]byte{okPacket(idle | mysql.SERVER_STATUS_IN_TRANS)}
+		case p[0] == mysql.COM_STMT_PREPARE:
+			return [][]byte{errPacket(1295)} // nothing to say against it
 		}
 		return [][]byte{okPacket(idle)}
 	})

@@ -70,6 +70,7 @@ type session struct {
 	backMulti    multi           // what the server takes
 	following    bool            // the answer being given is not the last one of a batch
 	failed       bool            // an error was passed on; see passError
+	objected     bool            // the last probe found no row, and the server had something to say about its condition
 	cursor       *cursor         // that the execution being run opened
 	reparsed     bool            // the statement being run is an execution that is sent as text
 	computed     *computedValues // of the statement being run, nil unless the scratch server made its values
@@ -295,7 +296,7 @@ func (s *session) answer(err error) error {
 		return s.sendFault(f)
 	case errors.As(err, &se):
 		if se.forgotten {
-			s.failedWith(se.decoded())
+			s.failedBeside(se)
 		}
 		return s.sendServerError(se)
 	}

@@ -66,13 +66,15 @@ func (s *session) relayUnless(p []byte, response func(*session) error) func(done
 }
 
 func (s *session) onPrepare(p []byte) error {
-	s.diag = diagnostics{}
 	sql := p[1:]
+	if s.diag.known() && questionOf(sql).diagnostics {
+		return fault.Diagnostics.With("prepared question")
+	}
+	s.diag = diagnostics{}
 	st, err := s.plan(sql, true)
 	switch {
 	case err != nil:
-		s.denied(sql, err)
-		return err
+		return s.refusedFor(sql, err)
 	case st != nil && st.Verdict != rewrite.Relay:
 		return s.prepareStmt(st)
 	}

@@ -139,7 +139,7 @@ func (s *Statement) DeleteText(dst []byte, keys [][][]byte) []byte {
 	for i, key := range keys {
 		rows[i].Key = key
 	}
-	return s.restrict(trimRight(t.dst), rows)
+	return s.restrict(trimRight(t.dst), rows, "FALSE")
 }
 
 // explainComputedWrite shows what runs where.

@@ -151,7 +151,7 @@ func (u *unit) dispatch() (*Plan, *fault.Error) {
 
 // harmless statements name tables but neither read nor write values of theirs.
 var harmless = []string{"TRUNCATE", "CHECK", "CHECKSUM", "OPTIMIZE", "REPAIR", "LOCK", "UNLOCK", "FLUSH", "DROP",
-	"USE", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START", "KILL", "CACHE", "PURGE", "RESET", "HELP"}
+	"USE", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START", "KILL", "CACHE", "PURGE", "RESET", "HELP", "GET"}
 
 // compound are the words that MariaDB's compound statements begin with, outside of routines too.
 var compound = []string{"IF", "LOOP", "WHILE", "REPEAT", "FOR", "CASE", "DECLARE"}

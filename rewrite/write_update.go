@@ -296,6 +296,17 @@ func trimRight(b []byte) []byte {
 
 // UpdateText renders the UPDATE of the rows that the probe found.
 func (s *Statement) UpdateText(dst []byte, rows []RowPatch) ([]byte, error) {
+	return s.updateText(dst, rows, "FALSE")
+}
+
+// NoneText renders an UPDATE that changes no row but has its condition evaluated, as the server's optimizer does not do in
+// front of a FALSE: the condition had something to say when the probe read by it.
+func (s *Statement) NoneText(dst []byte) ([]byte, error) {
+	return s.updateText(dst, nil, "RAND() < 0")
+}
+
+// updateText renders an UPDATE; none is the condition that stands for no row.
+func (s *Statement) updateText(dst []byte, rows []RowPatch, none string) ([]byte, error) {
 	p, t := &s.write.update, s.write.table
 	if len(rows) > 1 && p.keySets {
 		return dst, fault.KeyAssigned.With("%d rows", len(rows))
@@ -325,7 +336,7 @@ func (s *Statement) UpdateText(dst []byte, rows []RowPatch) ([]byte, error) {
 		x.dst = s.choose(x.dst, written[n].Column, n, rows)
 	}
 	x.dst = s.setFlag(x.dst, rows)
-	return s.restrict(x.dst, rows), nil
+	return s.restrict(x.dst, rows, none), nil
 }
 
 // choose appends the value of written column n: the literal of the one row, or a CASE over the rows' keys.
@@ -410,22 +421,22 @@ func appendHex(dst, v []byte) []byte {
 }
 
 // restrict appends WHERE with the client's condition and the keys of the rows, then ORDER BY and LIMIT.
-func (s *Statement) restrict(dst []byte, rows []RowPatch) []byte {
+func (s *Statement) restrict(dst []byte, rows []RowPatch, none string) []byte {
 	p := &s.write.update
 	dst = append(dst, " WHERE "...)
 	if p.where.from < p.where.to {
 		dst = append(s.clauseText(append(dst, '('), p.where), ") AND "...)
 	}
-	dst = s.rowMatch(dst, rows)
+	dst = s.rowMatch(dst, rows, none)
 	if p.tail.from < p.tail.to {
 		dst = s.clauseText(append(dst, ' '), p.tail)
 	}
 	return dst
 }
 
-func (s *Statement) rowMatch(dst []byte, rows []RowPatch) []byte {
+func (s *Statement) rowMatch(dst []byte, rows []RowPatch, none string) []byte {
 	if len(rows) == 0 {
-		return append(dst, "FALSE"...)
+		return append(dst, none...)
 	}
 	dst = append(dst, '(')
 	for i, r := range rows {

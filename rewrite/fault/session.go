@@ -32,4 +32,6 @@ var (
 		Text: "the rows that must be read for this statement exceed the proxy's limit"}
 	ShuttingDown = &Fault{ID: "PHI-3015", Code: 1053, State: "08S01", Culprit: Limits,
 		Text: "Server shutdown in progress"}
+	Diagnostics = &Fault{ID: "PHI-1190", Code: 1235, State: "42000", Culprit: Client,
+		Text: "the conditions of the last statement are known to phiproxy only; ask for them by SHOW WARNINGS, SHOW ERRORS or SELECT @@warning_count"}
 )
