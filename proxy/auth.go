@@ -26,6 +26,9 @@ const (
 // plugin for users that do not exist.
 const sha256KeyRequest = 1
 
+// dialogPlugin asks the user what the server wants to know.
+const dialogPlugin = "dialog"
+
 const passwordKeyBits = 2048
 
 // newPasswordKey makes the key that clients without TLS encrypt their password with when only the backend leg has TLS.
@@ -51,6 +54,8 @@ func (s *session) relayAuth(plugin string) error {
 			return newServerError(p)
 		case p[0] == mysql.EOF_HEADER:
 			plugin, err = s.switchPlugin(p)
+		case s.has(mysql.MULTI_FACTOR_AUTHENTICATION) && packet.IsNextFactor(p):
+			plugin, err = s.nextFactor(p)
 		case plugin == mysql.AUTH_CACHING_SHA2_PASSWORD && bytes.Equal(p, []byte{mysql.MORE_DATE_HEADER, fastAuthSuccess}):
 			err = s.client.WritePacket(p)
 		case plugin == mysql.AUTH_CACHING_SHA2_PASSWORD && bytes.Equal(p, []byte{mysql.MORE_DATE_HEADER, fullAuthRequested}):
@@ -103,14 +108,28 @@ func (s *session) switchPlugin(p []byte) (plugin string, err error) {
 	if err := r.Decode(p); err != nil {
 		return "", backendError(err)
 	}
-	s.nonce = bytes.Clone(bytes.TrimSuffix(r.Data, []byte{0}))
-	switch {
-	case r.Plugin == mysql.AUTH_SHA256_PASSWORD:
-		return r.Plugin, s.carryPassword(p, sha256KeyRequest)
-	case !s.mayCarry(r.Plugin):
-		return "", fault.PasswordPath.With("plugin %s", pluginName(r.Plugin))
+	return r.Plugin, s.startPlugin(r.Plugin, r.Data, p)
+}
+
+// nextFactor does the same for a further factor.
+func (s *session) nextFactor(p []byte) (plugin string, err error) {
+	var r packet.AuthNextFactor
+	if err := r.Decode(p); err != nil {
+		return "", backendError(err)
 	}
-	return r.Plugin, s.ask(p)
+	return r.Plugin, s.startPlugin(r.Plugin, r.Data, p)
+}
+
+// startPlugin carries the first step with a plugin that the server asks for by p.
+func (s *session) startPlugin(plugin string, challenge, p []byte) error {
+	s.nonce = bytes.Clone(bytes.TrimSuffix(challenge, []byte{0}))
+	switch {
+	case plugin == mysql.AUTH_SHA256_PASSWORD:
+		return s.carryPassword(p, sha256KeyRequest)
+	case !s.mayCarry(plugin):
+		return fault.PasswordPath.With("plugin %s", pluginName(plugin))
+	}
+	return s.ask(p)
 }
 
 // pluginName is a plugin as the log may show it.
@@ -121,12 +140,12 @@ func pluginName(plugin string) string {
 	return plugin
 }
 
-// mayCarry reports whether a plugin's first step means the same on both legs. The two named send the password in the
-// clear over TLS; passing that on to a leg without TLS would expose it, and the other way round the server would not get
+// mayCarry reports whether a plugin's first step means the same on both legs. Those named send the password in the
+// clear over TLS (MariaDB's dialog always, for PAM); passing that on to a leg without TLS would expose it, and the other way round the server would not get
 // what it expects. Where the server asks for the password later, carryPassword bridges the two.
 func (s *session) mayCarry(plugin string) bool {
 	switch plugin {
-	case mysql.AUTH_CLEAR_PASSWORD:
+	case mysql.AUTH_CLEAR_PASSWORD, dialogPlugin:
 		return s.backendSecure() || !s.client.Secure()
 	case mysql.AUTH_SHA256_PASSWORD:
 		return s.backendSecure() == s.client.Secure()

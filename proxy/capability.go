@@ -14,8 +14,8 @@ const (
 )
 
 // capabilities is the one place that says what becomes of each capability. What it does not name is masked:
-// OPTIONAL_RESULTSET_METADATA, MULTI_FACTOR_AUTHENTICATION, REMEMBER_OPTIONS, and all that MariaDB calls its own, which
-// travels in a field that is always zero here. TLS is each leg's own affair and decided by the configuration.
+// OPTIONAL_RESULTSET_METADATA, REMEMBER_OPTIONS, and all that MariaDB calls its own, which travels in a field that is always
+// zero here. TLS is each leg's own affair and decided by the configuration.
 var capabilities = [...]struct {
 	bit   uint32
 	reach reach
@@ -40,6 +40,7 @@ var capabilities = [...]struct {
 	{mysql.CLIENT_CONNECT_ATTRS, shared},
 	{mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA, shared},
 	{mysql.CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS, shared},
+	{mysql.MULTI_FACTOR_AUTHENTICATION, shared},
 	{mysql.CLIENT_SESSION_TRACK, wanted},
 	{mysql.CLIENT_DEPRECATE_EOF, shared},
 	{mysql.CLIENT_QUERY_ATTRIBUTES, shared},

@@ -73,6 +73,74 @@ func checkCombination(t *testing.T, p *proxied, b *backend, asked chan []byte, s
 	}
 }
 
+// Each capability by itself, offered by the server or not, asked for by the client or not: what holds on either leg is what the
+// table says.
+func TestEveryCapability(t *testing.T) {
+	for bit := range 32 {
+		capability := uint32(1) << bit
+		if capability&(mysql.CLIENT_SSL|mysql.CLIENT_COMPRESS|mysql.CLIENT_ZSTD_COMPRESSION_ALGORITHM|mysql.CLIENT_PROTOCOL_41) != 0 {
+			continue // each leg's own affair, see TestLegs; and nobody goes without the last, see TestOldProtocolIsRefused
+		}
+		reached := masked
+		for _, c := range capabilities {
+			if c.bit == capability {
+				reached = c.reach
+			}
+		}
+		for _, server := range []uint32{baseCaps &^ capability, baseCaps | capability} {
+			b := newBackend(t, alwaysOK)
+			b.greeting.Capabilities = server
+			p := newProxy(t, b, nil)
+			for _, client := range []uint32{baseCaps &^ capability, baseCaps | capability} {
+				checkCapability(t, p, b, capability, reached, client)
+			}
+		}
+	}
+}
+
+func checkCapability(t *testing.T, p *proxied, b *backend, capability uint32, reached reach, client uint32) {
+	t.Helper()
+	c := p.connect()
+	defer c.nc.Close()
+	server := b.greeting.Capabilities
+	if offered := c.greeting.Capabilities&capability != 0; offered != (server&capability != 0 && reached != masked) {
+		t.Errorf("capability %#x: server %#x, offered %v", capability, server, offered)
+	}
+	c.respond(client, func(r *packet.HandshakeResponse) {
+		if client&mysql.CLIENT_CONNECT_WITH_DB != 0 {
+			r.Database = []byte("d")
+		}
+	})
+	both := server & client & capability
+	switch {
+	case reached == masked, reached == fronted:
+		both = 0
+	case reached == wanted:
+		both = server & capability
+	case capability == mysql.CLIENT_LONG_PASSWORD:
+		both = client & capability // who the client is, whatever was offered
+	}
+	if r := <-b.logins; r.Capabilities&capability != both {
+		t.Errorf("capability %#x: server %#x, client %#x, the server was asked for %#x", capability, server, client, r.Capabilities&capability)
+	}
+}
+
+// Of what MariaDB calls its own, nothing is offered and nothing asked for, whatever the server offers and the client asks for.
+func TestMariaDBsCapabilities(t *testing.T) {
+	b := newBackend(t, alwaysOK)
+	b.greeting.Capabilities = baseCaps &^ mysql.CLIENT_LONG_PASSWORD
+	p := newProxy(t, b, nil)
+	for bit := range 32 {
+		b.greeting.MariaDB = 1 << bit
+		c := p.connect()
+		c.respond(baseCaps&^mysql.CLIENT_LONG_PASSWORD, func(r *packet.HandshakeResponse) { r.MariaDB = 1 << bit })
+		if r := <-b.logins; c.greeting.MariaDB != 0 || r.MariaDB != 0 {
+			t.Errorf("bit %d: offered %#x, asked for %#x", bit, c.greeting.MariaDB, r.MariaDB)
+		}
+		c.nc.Close()
+	}
+}
+
 // Only TLS and compression are agreed on a leg without being offered by the other.
 func TestLegs(t *testing.T) {
 	l := newLegs(Zlib, Zlib|Zstd)

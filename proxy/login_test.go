@@ -180,6 +180,59 @@ func TestUnknownPluginIsRelayed(t *testing.T) {
 	}
 }
 
+// Further factors go back and forth as bytes, for clients that know of them.
+func TestFurtherFactorsAreRelayed(t *testing.T) {
+	factor := packet.AuthNextFactor{Plugin: "dialog", Data: []byte("code?")}
+	b := newBackend(t, alwaysOK)
+	b.login = func(c *wire.Conn, _ *packet.HandshakeResponse) bool {
+		for _, exchange := range [][2][]byte{{factor.Append(nil), []byte("1234")}, {[]byte("\x01again?"), []byte("5678")}} {
+			if write(c, exchange[0]) != nil {
+				return false
+			}
+			if p, err := c.ReadPacket(); err != nil || !bytes.Equal(p, exchange[1]) {
+				return false
+			}
+		}
+		return true
+	}
+	c := newProxy(t, b, nil).connect()
+	if got := c.respond(baseCaps|mysql.MULTI_FACTOR_AUTHENTICATION, nil); !bytes.Equal(got, factor.Append(nil)) {
+		t.Fatalf("next factor %q", got)
+	}
+	c.write([]byte("1234"))
+	if got := c.read(); string(got) != "\x01again?" {
+		t.Fatalf("second step %q", got)
+	}
+	c.write([]byte("5678"))
+	if got := c.read(); !packet.IsOK(got) {
+		t.Fatalf("end %x", got)
+	}
+}
+
+// A factor in the clear does not cross from TLS to a leg without.
+func TestClearFactorStaysInsideTLS(t *testing.T) {
+	for _, plugin := range []string{mysql.AUTH_CLEAR_PASSWORD, dialogPlugin} {
+		factor := packet.AuthNextFactor{Plugin: plugin, Data: []byte{0}}
+		b := newBackend(t, alwaysOK)
+		b.login = func(c *wire.Conn, _ *packet.HandshakeResponse) bool {
+			_ = write(c, factor.Append(nil))
+			_, _ = c.ReadPacket()
+			return true
+		}
+		p := newProxy(t, b, func(cfg *Config) { cfg.ClientTLS = selfSigned(t) })
+		c := p.connect()
+		const caps = baseCaps | mysql.MULTI_FACTOR_AUTHENTICATION | mysql.CLIENT_SSL
+		request := packet.SSLRequest{Capabilities: caps, MaxPacketSize: 1 << 24, Collation: 45}
+		c.write(request.Append(nil))
+		if err := c.StartTLS(t.Context(), tls.Client, &tls.Config{InsecureSkipVerify: true}); err != nil {
+			t.Fatal(err)
+		}
+		if e := errorOf(t, c.respond(caps, nil)); e.Code != fault.PasswordPath.Code {
+			t.Errorf("%s: answered with %d", plugin, e.Code)
+		}
+	}
+}
+
 // sha2Backend takes the password "secret" by caching_sha2_password's full authentication, as a server with an empty
 // cache does: in the clear over TLS, encrypted with its public key otherwise.
 func sha2Backend(t *testing.T, withTLS bool) *backend {

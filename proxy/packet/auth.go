@@ -31,6 +31,33 @@ func (a *AuthSwitchRequest) Append(dst []byte) []byte {
 	return append(append(append(dst, a.Plugin...), 0), a.Data...)
 }
 
+// AuthNextFactor tells a client with CLIENT_MULTI_FACTOR_AUTHENTICATION that one proof was right, and asks for another.
+type AuthNextFactor struct {
+	Plugin string
+	Data   []byte // the plugin's challenge as sent
+}
+
+const nextFactorHeader = 2
+
+// IsNextFactor reports whether a step of a login is an AuthNextFactor, provided that the client knows such.
+func IsNextFactor(b []byte) bool { return len(b) > 0 && b[0] == nextFactorHeader }
+
+// Decode reads the packet.
+func (a *AuthNextFactor) Decode(b []byte) error {
+	r := reader{b: b}
+	if r.uint8() != nextFactorHeader {
+		return ErrMalformed
+	}
+	a.Plugin = string(r.nul())
+	a.Data = r.rest()
+	return r.done()
+}
+
+// Append encodes the packet.
+func (a *AuthNextFactor) Append(dst []byte) []byte {
+	return append(append(append(dst, nextFactorHeader), a.Plugin...), append([]byte{0}, a.Data...)...)
+}
+
 // AuthMoreData is one step of a plugin's exchange from the server: for caching_sha2_password 0x03 (fast path), 0x04
 // (full authentication) or a public key.
 type AuthMoreData struct {

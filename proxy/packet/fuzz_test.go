@@ -80,6 +80,16 @@ func FuzzAuthSwitchRequest(f *testing.F) {
 	})
 }
 
+func FuzzAuthNextFactor(f *testing.F) {
+	seeds(f, "02 6469616c6f6700 41", "02 00")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var a AuthNextFactor
+		if a.Decode(b) == nil && !bytes.Equal(a.Append(nil), b) {
+			t.Fatalf("encoded %x", a.Append(nil))
+		}
+	})
+}
+
 func FuzzAuthMoreData(f *testing.F) {
 	seeds(f, "01 04", "01")
 	f.Fuzz(func(t *testing.T, b []byte) {
