@@ -56,7 +56,7 @@ func (t ListenTLS) Enabled() bool { return t.SelfSigned || t.Cert != "" }
 
 // Backend is the server leg.
 type Backend struct {
-	Address        string     `yaml:"address" need:"true" doc:"host:port of the database server, or the path of its unix socket. Each client connection gets a connection of its own there, logged in as the client's own user. Behind a unix socket an account that the server identifies by the socket (auth_socket, unix_socket) and that bears the name of phiproxy's own system user is open to every client."`
+	Address        string     `yaml:"address" need:"true" doc:"host:port of the database server, or the path of its unix socket. Each client connection gets a connection of its own there, logged in as the client's own user."`
 	TLS            BackendTLS `yaml:"tls" doc:"TLS towards the database server."`
 	ProxyProtocol  string     `yaml:"proxy_protocol" default:"none" enum:"none|v1|v2" doc:"PROXY protocol header to send to the server, so that it sees the client's address: MariaDB's proxy_protocol_networks must name this host. MySQL takes none."`
 	Compression    string     `yaml:"compression" default:"none" enum:"none|zlib|zstd" doc:"Compression to ask the server for, whatever clients do. A server that does not offer it is spoken to without. Sealed values do not compress."`
