@@ -30,6 +30,7 @@ func buffered(sql string) string {
 var plans = []plan{
 	{"nokeys", "SET @none = 1", " LIMIT 1000000", same},
 	{"norows", "SET @none = 1", " LIMIT 0", same},
+	{"plain", "SET @none = 1", "", same},
 	{"unmerged", "SET optimizer_switch = 'derived_merge=off'", "", same},
 	{"buffered", "SET @none = 1", "", buffered},
 }

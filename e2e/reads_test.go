@@ -36,6 +36,7 @@ func randomReads(t *testing.T, p *pair) {
 	for _, side := range []side{p.plain, p.sealed} {
 		exec(t, side.conn, append([]string{"SET NAMES utf8mb4", "SET timestamp=1763120000"}, readData()...)...)
 	}
+	p.addPlans(t, p.plain.database)
 	seen := map[string]int{}
 	for i := range *reads {
 		if i == *reads/2 { // derived tables that are not merged into the query around them
@@ -79,10 +80,15 @@ func (p *pair) compareRead(t *testing.T, sql string, want answer) (what, diff st
 		return "invalid", ""
 	}
 	diff = cmp.Diff(comparable(want), comparable(got))
-	if diff != "" {
-		return "differs", diff
+	if diff == "" {
+		return "equal", ""
 	}
-	return "equal", ""
+	for _, way := range p.plans { // servers find a few mistakes under some plans only
+		if cmp.Equal(comparable(way.runText(t, sql)), comparable(got)) {
+			return "equal to another plan's", ""
+		}
+	}
+	return "differs", diff
 }
 
 // comparable is what an answer says whatever plan the server chose: rows in any order, and columns without what temporary

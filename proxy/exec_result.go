@@ -80,36 +80,57 @@ func (s *session) passColumns(t transformer, columns int) error {
 	if t.columns == 0 {
 		t.visible = columns
 	}
+	definitions, err := s.definitions(t, columns)
+	if err != nil {
+		return err
+	}
 	if err := s.client.WritePacket(packet.AppendLenEncInt(nil, uint64(t.visible))); err != nil {
 		return err
 	}
-	if err := s.passDefinitions(t, columns); err != nil {
+	if err := s.passDefinitions(definitions); err != nil {
 		return err
 	}
 	return s.passDefEnd()
 }
 
-// passDefinitions passes n column definitions on. After a fault the rest of them is dropped, with what ends them.
-func (s *session) passDefinitions(t transformer, n int) error {
-	var out []byte
+// definitions are the column definitions of one answer, one behind the other.
+type definitions struct {
+	bytes []byte
+	ends  []int
+}
+
+// definitions reads n column definitions and gives those for the client, valid until the next answer. After a fault the rest of
+// them is dropped, with what ends them, and the client has seen nothing yet.
+func (s *session) definitions(t transformer, n int) (definitions, error) {
+	d := definitions{s.defs.bytes[:0], s.defs.ends[:0]}
 	for i := range n {
 		p, err := s.backend.ReadPacket()
 		if err != nil {
-			return err
+			return d, err
 		}
-		def, shown, err := t.column(out[:0], i, p)
+		out, shown, err := t.column(d.bytes, i, p)
 		if err != nil {
 			s.schemaStale()
 			if dropped := s.dropDefinitions(n - i - 1); dropped != nil {
-				return dropped
+				return d, dropped
 			}
-			return unreadable(err)
+			return d, unreadable(err)
 		}
-		if out = def; shown {
-			if err := s.client.WritePacket(def); err != nil {
-				return err
-			}
+		if shown {
+			d.bytes, d.ends = out, append(d.ends, len(out))
 		}
+	}
+	s.defs = d
+	return d, nil
+}
+
+func (s *session) passDefinitions(d definitions) error {
+	start := 0
+	for _, end := range d.ends {
+		if err := s.client.WritePacket(d.bytes[start:end]); err != nil {
+			return err
+		}
+		start = end
 	}
 	return nil
 }
@@ -191,12 +212,16 @@ func (s *session) passPreparedColumns(n int, p *rewrite.Plan) error {
 	if n == 0 {
 		return s.settled()
 	}
-	if err := s.passDefinitions(s.transformer(p, true), n); err != nil {
+	definitions, err := s.definitions(s.transformer(p, true), n)
+	if err != nil {
 		var f *fault.Error
 		if errors.As(err, &f) {
 			// The answer was begun and cannot be turned into an error.
 			return &wire.Error{Peer: backendPeer, Op: "read", Err: err}
 		}
+		return err
+	}
+	if err := s.passDefinitions(definitions); err != nil {
 		return err
 	}
 	if err := s.passDefEnd(); err != nil {

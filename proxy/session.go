@@ -66,6 +66,7 @@ type session struct {
 	stmts        statements      // of planned prepared statements
 	diag         diagnostics     // of the last statement; see askDiagnostics
 	text, row    []byte          // buffers of exec*.go
+	defs         definitions     // of the last answer, for the next one to use again
 	multi        multi           // what the client may send
 	backMulti    multi           // what the server takes
 	following    bool            // the answer being given is not the last one of a batch

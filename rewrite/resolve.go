@@ -119,10 +119,11 @@ func (r *resolver) join(n *ast.Join, sc *scope) (*item, *fault.Error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(common) == 0 && n.Tp == ast.RightJoin {
+	on := n.Tp == ast.RightJoin && len(common) == 0 && !n.NaturalJoin
+	if on {
 		left, right = right, left
 	}
-	it.turned = left.turned || right.turned || len(common) == 0 && n.Tp == ast.RightJoin
+	it.turned = left.turned || right.turned || on
 	if it.turned && len(common) > 0 { // MySQL and MariaDB list the inner join's columns in different orders
 		it.open = true
 	}

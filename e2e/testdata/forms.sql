@@ -191,3 +191,9 @@ INSERT IGNORE INTO cases (case_id, user_id, human_case_id, patient_dob) VALUES (
 
 -- @N06
 SELECT case_id, patient_first, patient_last, patient_dob FROM cases WHERE case_id LIKE 'n%' ORDER BY case_id;
+
+-- @N01 The columns of the right table come first, with common columns or without.
+SELECT * FROM deleted_cases t1 NATURAL RIGHT JOIN (SELECT COALESCE(t2.procedure_code, NULL) AS w3 FROM case_procedure_codes t2) AS t4 WHERE t4.w3 <> 'u2';
+
+-- @N02
+SELECT * FROM cases t1 RIGHT JOIN (SELECT COALESCE(t2.procedure_code, NULL) AS w3 FROM case_procedure_codes t2) AS t4 ON t4.w3 = t1.case_id;
