@@ -7,7 +7,7 @@ TIMEOUT ?= 30m
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites fuzz vuln docs clean
+.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites differential fuzz vuln docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +55,11 @@ suites: ## other drivers' own test suites whole, directly and through phiproxy
 	e2e/setup.sh
 	$(GO) test -count=1 -timeout $(TIMEOUT) ./e2e/suites -whole
 
-fuzz: ## every fuzz target for FUZZTIME (30s), 10,000 random reads and 10,000 that compute on each server
+differential: ## 20,000 random reads that compute and 2,000 writes, compared with a plaintext database of each kind
+	$(GO) test -count=1 -v -timeout $(TIMEOUT) -run '^(TestDifferentialCompute.*|TestRandomComputes|TestRandomComputedWrites|TestPartitions)$$' ./e2e \
+		-computes 10000 -computes-seed 3 -compute-writes 2000 -partitions 1000
+
+fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each server
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
@@ -63,7 +67,6 @@ fuzz: ## every fuzz target for FUZZTIME (30s), 10,000 random reads and 10,000 th
 		done; \
 	done
 	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomReads$$' ./e2e -reads 10000 -reads-seed 3
-	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomComputes$$' ./e2e -computes 5000 -computes-seed 3
 
 vuln: ## known vulnerabilities in what the binaries call (needs the network)
 	$(GO) tool govulncheck ./...

@@ -41,7 +41,13 @@ func (g *computeGenerator) cases(alias string) computeScope {
 // scope is a FROM clause.
 func (g *computeGenerator) scope() computeScope {
 	s := g.cases("c")
-	switch g.r.IntN(9) {
+	switch g.r.IntN(11) {
+	case 5:
+		s.from = "user_profile u RIGHT JOIN " + s.from + " ON u.user_id = c.user_id" + g.pick("", " AND u.last_name = c.patient_last")
+		s.text = append(s.text, "u.last_name")
+	case 6:
+		s.from += g.pick(" JOIN ", " LEFT JOIN ") + "(SELECT UPPER(patient_last) AS grouped, COUNT(*) AS cases_of_it, MIN(patient_dob) AS eldest FROM cases GROUP BY UPPER(patient_last)) g ON g.grouped = c.patient_last"
+		s.text, s.date, s.number = append(s.text, "g.grouped"), append(s.date, "g.eldest"), append(s.number, "g.cases_of_it")
 	case 0:
 		s.from += g.pick(" JOIN ", " LEFT JOIN ", " STRAIGHT_JOIN ") + "user_profile u ON u.user_id = c.user_id" + g.pick("", " AND u.active = 1", " AND u.last_name <= c.patient_last")
 		s.text = append(s.text, "u.first_name", "u.last_name")
@@ -74,7 +80,23 @@ func (g *computeGenerator) text(s computeScope, depth int) string {
 		return c
 	}
 	inner := g.text(s, depth-1)
-	switch g.r.IntN(20) {
+	switch g.r.IntN(28) {
+	case 16:
+		return "TRIM(" + g.pick("LEADING", "TRAILING", "BOTH") + " 'A' FROM " + inner + ")"
+	case 17:
+		return "ELT(" + g.number(s, 0) + ", " + inner + ", " + c + ", 'third')"
+	case 18:
+		return "INSERT(" + inner + ", 2, 1, 'xy')"
+	case 19:
+		return g.pick("DAYNAME", "MONTHNAME") + "(" + g.date(s, depth-1) + ")"
+	case 20:
+		return "FORMAT(" + g.number(s, depth-1) + ", 2)"
+	case 21:
+		return "CONVERT(" + inner + " USING " + g.pick("latin1", "utf8mb4", "ascii") + ")"
+	case 22:
+		return "JSON_UNQUOTE(JSON_EXTRACT(JSON_OBJECT('k', " + inner + "), '$.k'))"
+	case 23:
+		return "(SELECT MAX(z.patient_last) FROM " + g.pick("cases", "deleted_cases") + " z WHERE z.patient_first = " + c + ")"
 	case 0:
 		return "CONCAT(" + inner + ", ' ', " + c + ")"
 	case 1:
@@ -132,7 +154,19 @@ func (g *computeGenerator) number(s computeScope, depth int) string {
 	if depth <= 0 || g.chance(30) {
 		return c
 	}
-	switch g.r.IntN(9) {
+	switch g.r.IntN(15) {
+	case 8:
+		return "ROUND(" + g.number(s, depth-1) + " / 7, 2)"
+	case 9:
+		return "(" + g.number(s, depth-1) + g.pick(" / 3", " DIV 2", " % 5", " | 4", " & 6") + ")"
+	case 10:
+		return g.pick("FIND_IN_SET", "INSTR", "FIELD") + "(" + g.text(s, depth-1) + ", " + c2(g, s) + ")"
+	case 11:
+		return "CAST(" + g.pick(c, g.text(s, 0), g.date(s, 0)) + " AS " + g.pick("SIGNED", "DECIMAL(12,3)", "UNSIGNED") + ")"
+	case 12:
+		return "ABS(" + g.number(s, depth-1) + " - 3)"
+	case 13:
+		return g.pick("WEEK", "WEEKDAY", "DAYOFYEAR", "UNIX_TIMESTAMP") + "(" + g.date(s, 0) + ")"
 	case 0:
 		return g.pick("LENGTH", "CHAR_LENGTH", "ASCII", "CRC32", "ORD") + "(" + g.text(s, depth-1) + ")"
 	case 1:
@@ -152,6 +186,9 @@ func (g *computeGenerator) number(s computeScope, depth int) string {
 	}
 	return "(SELECT COUNT(*) FROM cases z WHERE " + g.pick("z.patient_last = c.patient_last", "z.patient_first < c.patient_first", "z.user_id = c.user_id AND z.patient_dob > c.patient_dob") + ")"
 }
+
+// c2 is another text column.
+func c2(g *computeGenerator, s computeScope) string { return s.text[g.r.IntN(len(s.text))] }
 
 func (g *computeGenerator) condition(s computeScope, depth int) string {
 	t, d := g.text(s, depth-1), g.date(s, depth-1)
@@ -221,7 +258,13 @@ func (g *computeGenerator) limit() string {
 }
 
 func (g *computeGenerator) statement() string {
-	switch g.r.IntN(10) {
+	switch g.r.IntN(14) {
+	case 7:
+		return g.recursive()
+	case 8:
+		return g.unions()
+	case 9:
+		return g.frames()
 	case 0, 1:
 		return g.grouped()
 	case 2:
@@ -253,7 +296,32 @@ func (g *computeGenerator) rows() string {
 		list = []string{g.pick("*", "c.*", "c.*, c.patient_last")}
 	}
 	order := g.expression(s) + g.pick("", " DESC", " ASC") + ", " + s.key
-	return "SELECT " + strings.Join(list, ", ") + " FROM " + s.from + g.where(s) + " ORDER BY " + order + g.limit()
+	return "SELECT " + strings.Join(list, ", ") + " FROM " + s.from + g.where(s) + " ORDER BY " + order + g.limit() + g.pick("", "", "", "", " FOR UPDATE")
+}
+
+// recursive builds rows from a value of a protected column.
+func (g *computeGenerator) recursive() string {
+	s := g.scope()
+	return "WITH RECURSIVE r AS (SELECT 1 AS n, CAST(" + g.pick("MIN", "MAX") + "(" + g.pick("c.patient_last", "UPPER(c.patient_first)") + ") AS CHAR(50)) AS t FROM " + s.from + g.where(s) +
+		" UNION ALL SELECT n + 1, LEFT(CONCAT(t, 'x'), 50) FROM r WHERE n < 4) SELECT n, t, (SELECT COUNT(*) FROM cases z WHERE z.patient_last " + g.pick("<", "=", ">=") + " r.t) AS found FROM r ORDER BY n"
+}
+
+// unions counts in a union that is a table.
+func (g *computeGenerator) unions() string {
+	part := func() string {
+		s := g.scope()
+		return "SELECT " + g.pick("UPPER(c.patient_last)", "UPPER(c.patient_first)", "UPPER(c.ins_provider)") + " AS t, " + g.pick("c.patient_dob", "c.case_date") + " AS d FROM " + s.from + g.where(s)
+	}
+	return "SELECT t, COUNT(*), MIN(d) FROM (" + part() + g.pick(" UNION ALL ", " UNION ") + part() + ") q GROUP BY t" + g.pick("", " HAVING COUNT(*) > 1", " HAVING MAX(d) > '1980-01-01'") + " ORDER BY t" + g.limit()
+}
+
+// frames has windows with names and frames.
+func (g *computeGenerator) frames() string {
+	s := g.scope()
+	f := g.pick("SUM(CHAR_LENGTH(c.patient_last))", "COUNT(c.patient_first)", "MIN(c.patient_dob)", "MAX(c.patient_last)", "LAST_VALUE(c.patient_first)")
+	frame := g.pick("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", "ROWS UNBOUNDED PRECEDING", "ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING", "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING")
+	return "SELECT c.case_id, " + f + " OVER w AS f, ROW_NUMBER() OVER (PARTITION BY c.user_id ORDER BY " + g.pick("c.patient_last DESC", "c.patient_dob") + ", " + s.key + ") AS n FROM " + s.from + g.where(s) +
+		" WINDOW w AS (" + g.pick("", "PARTITION BY c.patient_last ") + "ORDER BY " + s.key + " " + frame + ") ORDER BY " + s.key
 }
 
 // named gives a long expression a name. Without one it is named by its text, cut at a length that the names of work tables in it

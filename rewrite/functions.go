@@ -19,7 +19,7 @@ func set(words string) map[string]bool {
 // another one names are refused: locks, files, sequences, replication, loadable ones, and all that nobody has thought about.
 var pureFunctions = set(`
 abs acos adddate addtime ascii asin atan atan2 bin bin_to_uuid bit_count bit_length ceil ceiling char char_func char_length
-character_length chr coalesce coercibility collation compress concat concat_ws conv cos cot crc32 date date_add date_format date_sub
+character_length chr coalesce coercibility collation compress concat concat_ws conv convert cos cot crc32 date date_add date_format date_sub
 datediff day dayname dayofmonth dayofweek dayofyear degrees elt exp export_set extract field find_in_set floor format from_base64
 from_days from_unixtime greatest hex hour if ifnull inet6_aton inet6_ntoa inet_aton inet_ntoa insert insert_func instr interval is_uuid isnull json_array
 json_array_append json_array_insert json_compact json_contains json_contains_path json_depth json_detailed json_exists json_extract
