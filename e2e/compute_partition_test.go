@@ -19,6 +19,7 @@ var partitions = flag.Int("partitions", 60, "predicates of TestPartitions on eac
 func TestPartitions(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		c := app(t, startProxy(t, harness.Options{Server: s, Database: "partitions"}))
+		awaitScratch(t, c)
 		exec(t, c, "SET NAMES utf8mb4")
 		exec(t, c, computeData()...)
 		failed := 0

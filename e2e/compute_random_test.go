@@ -41,6 +41,7 @@ func TestRandomComputes(t *testing.T) {
 			exec(t, side.conn, append([]string{"SET NAMES utf8mb4", "SET timestamp=1763120000"}, computeData()...)...)
 		}
 		p.addPlans(t, "computes")
+		awaitScratch(t, p.sealed.conn)
 		for i := range *computes {
 			n := *computeFrom + i
 			if n%perSettings == 0 || i == 0 {

@@ -25,6 +25,7 @@ func TestRandomComputedWrites(t *testing.T) {
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		p := newEmptyPair(t, s, "computed_writes", harness.Options{})
 		sessions := []side{p.plain, p.sealed}
+		awaitScratch(t, p.sealed.conn)
 		for i := range *computeWrites {
 			if i%writesBetween == 0 {
 				for _, side := range sessions {
