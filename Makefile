@@ -7,7 +7,7 @@ TIMEOUT ?= 30m
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites differential fuzz vuln docs clean
+.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites differential leaks fuzz vuln docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ suites: ## other drivers' own test suites whole, directly and through phiproxy
 differential: ## 20,000 random reads that compute and 2,000 writes, compared with a plaintext database of each kind
 	$(GO) test -count=1 -v -timeout $(TIMEOUT) -run '^(TestDifferentialCompute.*|TestRandomComputes|TestRandomComputedWrites|TestPartitions)$$' ./e2e \
 		-computes 10000 -computes-seed 3 -compute-writes 2000 -partitions 1000
+
+leaks: ## what the proxy and its scratch server hold after 10,000 statements that compute
+	$(GO) test -count=1 -v -timeout $(TIMEOUT) -run '^TestComputeLeaks$$' ./e2e -leaks 10000
 
 fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each server
 	@for package in $$($(GO) list ./...); do \
