@@ -114,4 +114,3 @@ func newConstrainedPair(t *testing.T, s *servers.Server, name string) *pair {
 	p.load(t, s, "--users", "5", "--cases", "12")
 	return p
 }
-
