@@ -7,7 +7,7 @@ TIMEOUT ?= 30m
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites differential leaks fuzz vuln docs clean
+.PHONY: help build demo setup bench test lint fmt vet staticcheck noskip fips unit race suites differential leaks fuzz soak vuln docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each s
 		done; \
 	done
 	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomReads$$' ./e2e -reads 10000 -reads-seed 3
+
+soak: ## 1,000,000 sessions whose bytes were damaged on the way (about 20 minutes)
+	$(GO) test -count=1 -timeout $(TIMEOUT) -run '^TestMutatedSessions$$' ./proxy -sessions 1000000
 
 vuln: ## known vulnerabilities in what the binaries call (needs the network)
 	$(GO) tool govulncheck ./...
