@@ -82,17 +82,15 @@ func (c *compute) fetch(i int) error {
 	if err != nil {
 		return err
 	}
-	flags := make([]uint16, len(f.Columns))
-	for i := range h.columns {
-		var d packet.Column
-		if err := s.readColumn(&d); err != nil {
+	shown := make([]packet.Column, h.columns)
+	for i := range shown {
+		if err := s.readColumn(&shown[i]); err != nil {
 			return err
 		}
-		for at, fc := range f.Columns {
-			if fc.Definition == i {
-				flags[at] = d.Flags
-			}
-		}
+	}
+	flags := make([]uint16, len(f.Columns))
+	for at, fc := range f.Columns {
+		flags[at] = shown[min(fc.Definition, h.columns-1)].Flags
 	}
 	if err := s.readDefinitionsEnd(); err != nil {
 		return err
@@ -101,7 +99,9 @@ func (c *compute) fetch(i int) error {
 		flags = asked
 	}
 	rows := &fetchedRows{c: c, f: f, columns: h.columns, row: make([][]byte, len(f.Columns))}
-	err = c.scratch.Load(s.ctx, c.workTable(f, flags), rows.all)
+	work := c.workTable(f, flags)
+	showView(f, work.Columns, shown)
+	err = c.scratch.Load(s.ctx, work, rows.all)
 	if c.broken != nil {
 		return c.broken
 	}
@@ -166,6 +166,16 @@ func (c *compute) workTable(f *rewrite.Fetch, flags []uint16) scratch.WorkTable 
 		w.Columns = append(w.Columns, work)
 	}
 	return w
+}
+
+// showView gives columns of a view the origin that the backend says they have: the view, or the table behind it.
+func showView(f *rewrite.Fetch, columns []scratch.WorkColumn, shown []packet.Column) {
+	for i, fc := range f.Columns {
+		if f.Table.View && fc.Definition < len(shown) {
+			d := &shown[fc.Definition]
+			columns[i].Origin.Table, columns[i].Origin.Column = string(d.OrgTable), string(d.OrgName)
+		}
+	}
 }
 
 // logicalType is a column's type as clients see it, as in CREATE TABLE.

@@ -70,14 +70,17 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 	none := func(func([][]byte, error) bool) {}
 	for i := range st.Compute.Fetches {
 		f := &st.Compute.Fetches[i]
-		if err := s.takes(st, i); err != nil {
+		shown, err := s.takes(st, i)
+		if err != nil {
 			return nil, err
 		}
 		flags, err := s.columnFlags(f)
 		if err != nil {
 			return nil, err
 		}
-		if err := c.scratch.Load(s.ctx, c.workTable(f, flags), none); err != nil {
+		work := c.workTable(f, flags)
+		showView(f, work.Columns, shown)
+		if err := c.scratch.Load(s.ctx, work, none); err != nil {
 			return nil, err
 		}
 	}
@@ -90,14 +93,21 @@ func (s *session) computedColumns(st *rewrite.Statement) ([][]byte, error) {
 }
 
 // takes lets the backend prepare a question, which shows whether it will answer: hints, partitions and privileges are its own.
-func (s *session) takes(st *rewrite.Statement, fetch int) error {
+// The definitions are those of the answer.
+func (s *session) takes(st *rewrite.Statement, fetch int) ([]packet.Column, error) {
 	text, err := st.FetchText(nil, fetch, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	id, _, err := s.prepareOnce(text)
+	id, columns, err := s.prepareOnce(text)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.closeOnce(id)
+	shown := make([]packet.Column, len(columns))
+	for i := range columns {
+		if err := shown[i].Decode(columns[i]); err != nil {
+			return nil, backendError(err)
+		}
+	}
+	return shown, s.closeOnce(id)
 }

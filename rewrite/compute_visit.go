@@ -131,7 +131,9 @@ func (c *computing) table(b *computed, n *ast.TableName, as ast.CIStr, preserved
 	if alias != "" {
 		t.name, t.ref = alias, quoteName(alias)
 	}
-	t.table = u.schema.Tables[u.schema.Key(schema, name)]
+	if t.table = u.view(schema, name); t.table == nil {
+		t.table = u.schema.Tables[u.schema.Key(schema, name)]
+	}
 	switch {
 	case !qualified && c.isCTE(name):
 		b.derived = true
@@ -139,6 +141,9 @@ func (c *computing) table(b *computed, n *ast.TableName, as ast.CIStr, preserved
 	case n.Name.O == jsonTable:
 		b.derived = true
 		c.jsonTables()
+		return
+	case t.table == nil && u.schema.Opaque[u.schema.Key(schema, name)] != "":
+		c.because(fault.Opaque.With("view %s", name))
 		return
 	case t.table == nil && at >= 0:
 		c.because(fault.ScratchTable.With("table %s", name))

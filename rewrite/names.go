@@ -27,6 +27,13 @@ func newNames(s *Schema) *names {
 			n.others[fold(t.Columns[i].Name)] = true
 		}
 	}
+	for _, v := range s.Views {
+		for i, c := range v.Columns {
+			if columnKind(v, i) != plain {
+				n.columns[fold(c.Name)] = true
+			}
+		}
+	}
 	for key := range s.Opaque {
 		_, name, _ := strings.Cut(key, "\x00")
 		n.opaque[fold(name)] = true

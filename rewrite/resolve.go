@@ -321,6 +321,10 @@ func (r *resolver) findCTE(c *cte, name string) *cte {
 }
 
 func (r *resolver) baseTable(schema, name string, s *source) (*source, *fault.Error) {
+	if v := r.u.view(schema, name); v != nil {
+		r.u.touched = r.u.touched || v.Protected
+		return baseSource(v, s), nil
+	}
 	if _, opaque := r.u.schema.Opaque[r.u.schema.Key(schema, name)]; opaque {
 		return nil, fault.Opaque.With("view %s.%s", schema, name)
 	}

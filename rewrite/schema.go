@@ -26,6 +26,8 @@ type Schema struct {
 	// Opaque names of views and routines whose definition reads a protected table or builds SQL at run time:
 	// a statement that names one is refused. Key(schema, name) -> why.
 	Opaque map[string]string
+	// Views that a SELECT may read like tables, some of the opaque ones among them: see ViewOf. Key(schema, view) -> view.
+	Views map[string]*Table
 }
 
 // Key is the map key of a table, view or routine: schema and name joined by a NUL, folded when the server folds names.
@@ -36,13 +38,14 @@ func (s *Schema) Key(schema, name string) string {
 	return schema + "\x00" + name
 }
 
-// Table is one base table of the backend.
+// Table is one base table of the backend, or a view that is read like one.
 type Table struct {
 	Schema, Name string
 	Columns      []Column // in ordinal order, invisible columns included
 	PrimaryKey   []int    // column indexes; empty when the table has none
 	UniqueKeys   [][]int  // every unique key, the primary key first when there is one
 	AutoInc      int      // column index of the AUTO_INCREMENT column, -1 without one
+	View         bool     // it is a view, see Schema.Views
 
 	// The rest is set for protected tables only.
 	Protected bool

@@ -14,6 +14,7 @@ func (u *unit) planSelect() (*Plan, *fault.Error) {
 	if u.is(0, "TABLE") && u.schema.Flavor == MariaDB {
 		return relay("the server does not know TABLE statements and will say so"), nil
 	}
+	u.reads = true
 	pieces, into := u.withoutInto(u.withoutJSONTable(u.pieces()))
 	pr, err := u.parse(pieces)
 	if err != nil {

@@ -59,6 +59,9 @@ func (u *unit) showTable(i int, kind ShowKind) (*Plan, *fault.Error) {
 }
 
 func (u *unit) show(schema, name string, kind ShowKind) (*Plan, *fault.Error) {
+	if v := u.schema.Views[u.schema.Key(schema, name)]; v != nil && v.Protected && kind != ShowCreate {
+		return &Plan{Verdict: Direct, Why: "the answer shows the logical types of protected columns", Show: &Show{Table: v, Kind: kind}}, nil
+	}
 	if _, opaque := u.schema.Opaque[u.schema.Key(schema, name)]; opaque && kind != ShowCreate {
 		return nil, fault.Opaque.With("view %s.%s", schema, name)
 	}
@@ -125,6 +128,7 @@ func (u *unit) planExplained(i int) (*Plan, *fault.Error) {
 // explainComputed plans EXPLAIN of a SELECT at token i that the scratch server would run: the backend explains each question
 // that it would be asked. why is why it cannot explain the statement itself, whose text it must not see.
 func (u *unit) explainComputed(i int, why *fault.Error) (*Plan, *fault.Error) {
+	u.reads = true
 	pieces, into := u.withoutInto(u.withoutJSONTable(cut(u.pieces(), 0, i)))
 	pr, err := u.parse(pieces)
 	if err != nil || into {

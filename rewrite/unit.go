@@ -16,6 +16,7 @@ type unit struct {
 	touched bool          // a protected table was found to be read or written
 	lists   map[int]span  // token of a derived table's alias -> the names of its column list
 	inner   bool          // the statement is part of another one
+	reads   bool          // it is a SELECT, which may read views
 	literal bool          // the plan depends on the text of literals, which a shape does not hold
 }
 

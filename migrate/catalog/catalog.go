@@ -79,6 +79,7 @@ func (d *Database) Snapshot(tables []Table) *Snapshot {
 	}
 	b.addForgotten(tables)
 	b.addOpaque(tables)
+	b.addViews()
 	b.warn(tables)
 	return &Snapshot{Schema: b.schema, Problems: b.problems, Warnings: b.warnings, print: d.print}
 }
