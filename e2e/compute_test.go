@@ -51,7 +51,7 @@ func TestDifferentialCompute(t *testing.T) {
 func TestDifferentialComputeSettings(t *testing.T) {
 	settings := []string{
 		"SET sql_mode = ''", "SET sql_mode = 'ANSI,STRICT_TRANS_TABLES'", "SET sql_mode = 'PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'",
-		"SET NAMES latin1", "SET NAMES ascii", "SET NAMES utf8mb4 COLLATE utf8mb4_bin", "SET time_zone = '+05:30'", "SET lc_time_names = 'de_DE'",
+		"SET NAMES latin1", "SET NAMES ascii", "SET NAMES utf8mb4 COLLATE utf8mb4_bin", "SET NAMES latin1 COLLATE latin1_bin", "SET time_zone = '+05:30'", "SET lc_time_names = 'de_DE'",
 		"SET group_concat_max_len = 20", "SET div_precision_increment = 8",
 	}
 	own := []string{
@@ -59,6 +59,7 @@ func TestDifferentialComputeSettings(t *testing.T) {
 		"SELECT GROUP_CONCAT(patient_last ORDER BY patient_last, case_id) FROM cases", "SELECT YEAR(patient_dob) / 7, 'x' || 'y', NOT 1 BETWEEN -5 AND 5 FROM cases ORDER BY case_id",
 		"SELECT case_id FROM cases WHERE patient_first = 'ANN' OR 'a' = 'A' ORDER BY patient_last, case_id", "SELECT case_id, CONCAT(patient_first, '-') FROM cases ORDER BY patient_first DESC, case_id",
 		"SELECT FROM_UNIXTIME(0), UNIX_TIMESTAMP(patient_dob) FROM cases ORDER BY case_id",
+		"SELECT case_id, 'x', @@character_set_results FROM user_profile, cases WHERE active = 7", "SELECT case_id, patient_first FROM cases ORDER BY case_id", // which find the session as it was
 	}
 	onEach(t, real(), func(t *testing.T, s *servers.Server) {
 		p := newPair(t, s, "compute_settings")

@@ -19,37 +19,35 @@ import (
 // reading runs f, which reads from the backend, with results in utf8mb4 and, where several answers must show one state of
 // the database, in one snapshot.
 func (s *session) reading(several bool, f func() error) error {
-	if s.env.Results.Name != "utf8mb4" {
-		if _, err := s.exec([]byte("SET character_set_results = utf8mb4")); err != nil {
-			return err
-		}
-		name := s.env.Results.Name
-		if name == "binary" {
-			name = "NULL"
-		}
-		inner := f
-		f = func() error {
-			err := inner()
-			if out := s.outOfStep(err); out {
-				return err
-			}
-			_, after := s.exec([]byte("SET character_set_results = " + name))
-			return errors.Join(err, after)
-		}
-	}
 	if !several || !s.autocommit() || s.inTransaction() {
-		return f()
+		return s.inUTF8(f)
 	}
 	for _, sql := range []string{"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT"} {
 		if _, err := s.exec([]byte(sql)); err != nil {
 			return err
 		}
 	}
-	err := f()
+	err := s.inUTF8(f)
 	if s.outOfStep(err) {
 		return err
 	}
 	_, after := s.exec([]byte("COMMIT"))
+	return errors.Join(err, after)
+}
+
+// inUTF8 runs f with results in utf8mb4, and brings back what they were in.
+func (s *session) inUTF8(f func() error) error {
+	if s.env.Results.Name == "utf8mb4" {
+		return f()
+	}
+	if _, err := s.exec([]byte("SET character_set_results = utf8mb4")); err != nil {
+		return err
+	}
+	err := f()
+	if s.outOfStep(err) {
+		return err
+	}
+	_, after := s.exec([]byte("SET " + s.results))
 	return errors.Join(err, after)
 }
 

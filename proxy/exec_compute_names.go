@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"strconv"
 
 	"phiproxy/rewrite"
 )
@@ -21,4 +22,19 @@ func (s *session) namedCharset(results uint16, values map[string]*string) bool {
 	}
 	const latin1, ascii, utf8mb3 = 8, 11, 33
 	return values["collation_connection"] != nil && !slices.Contains([]uint16{utf8mb4, latin1, ascii, utf8mb3}, results)
+}
+
+// resultsCharset is the assignment that gives the session its character_set_results again. The variable has a collation, too, which
+// column definitions show and the name of the character set does not tell: MySQL takes its number, MariaDB the whole SET NAMES.
+func (s *session) resultsCharset(collation uint16, named bool, values map[string]*string) string {
+	name, of := values["character_set_results"], values["collation_connection"]
+	switch {
+	case name == nil:
+		return "character_set_results = NULL"
+	case s.flavor() == rewrite.MySQL:
+		return "character_set_results = " + strconv.Itoa(int(collation))
+	case named:
+		return "NAMES " + *name + " COLLATE " + *of
+	}
+	return "character_set_results = " + *name
 }

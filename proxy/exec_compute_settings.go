@@ -70,6 +70,7 @@ func (s *session) scratchSettings(clock bool) (scratch.Settings, error) {
 	settings, err := scratch.NewSettings(values)
 	if err == nil {
 		settings.Names = s.namedCharset(a.Columns[1].Charset, values)
+		s.results = s.resultsCharset(a.Columns[1].Charset, settings.Names, values)
 		if !clock { // the time is that of one statement
 			s.settings = &settings
 		}

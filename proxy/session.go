@@ -57,6 +57,7 @@ type session struct {
 	dirty    bool                      // state and env may have changed
 	zones    map[string]*time.Location // time_zone -> where that is
 	settings *scratch.Settings         // what the scratch server shall have; nil when it may have changed
+	results  string                    // the assignment that makes character_set_results what it is, found out with the settings
 	status   uint16                    // status flags of the backend's last OK or EOF
 	effects  effects                   // of relayed prepared statements
 	// moves are the relayed prepared statements that copy or remove sealed values, by the server's statement id.
