@@ -86,7 +86,7 @@ func blame(err error) (fault.Culprit, zapcore.Level) {
 	case errors.As(err, &f):
 		return f.Culprit, zapcore.InfoLevel
 	case errors.As(err, &se):
-		return fault.Client, zapcore.InfoLevel // a login that the server turned down
+		return fault.Auth, zapcore.InfoLevel
 	}
 	return fault.Internal, zapcore.ErrorLevel
 }

@@ -140,7 +140,7 @@ func TestWrongPassword(t *testing.T) {
 	if e := errorOf(t, p.connect().respond(baseCaps, nil)); e.Code != 1045 {
 		t.Errorf("answer %d", e.Code)
 	}
-	if got := p.closed(); got["culprit"] != string(fault.Client) || got["user"] != "somebody" {
+	if got := p.closed(); got["culprit"] != string(fault.Auth) || got["user"] != "somebody" {
 		t.Errorf("log %v", got)
 	}
 }

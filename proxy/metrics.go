@@ -56,7 +56,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 }
 
 var culprits = [...]fault.Culprit{
-	fault.Client, fault.Backend, fault.KMS, fault.Config, fault.Data, fault.Limits, fault.Internal,
+	fault.Client, fault.Backend, fault.KMS, fault.Config, fault.Data, fault.Limits, fault.Auth, fault.Internal,
 }
 
 func (m *Metrics) fault(f *fault.Fault) { m.faults.WithLabelValues(f.ID).Inc() }

@@ -14,6 +14,7 @@ const (
 	Config   Culprit = "config"
 	Data     Culprit = "data" // a stored value that does not verify
 	Limits   Culprit = "limits"
+	Auth     Culprit = "auth"     // a login that the server turned down
 	Internal Culprit = "internal" // ourselves
 )
 
