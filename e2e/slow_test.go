@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"strconv"
@@ -16,10 +17,13 @@ import (
 	"phiproxy/proxy/packet"
 )
 
+var slowMegabytes = flag.Int("slow-megabytes", 300, "size of each result of TestSlowReader")
+
 // A result of hundreds of megabytes for a client that does not read is held back at the server, and not in the proxy's
 // memory, whether the rows are relayed or opened.
 func TestSlowReader(t *testing.T) {
-	const rows, rowBytes, allowance = 300, 1_000_000, 64 << 20
+	const rowBytes, allowance = 1_000_000, 64 << 20
+	rows := *slowMegabytes
 	s := server(t, servers.MariaDB)
 	p := startProxy(t, harness.Options{Server: s, Database: "slow_reader"})
 	exec(t, app(t, p), "INSERT INTO cases (case_id, user_id, patient_first) VALUES ('slow', '"+provider(1)+"', 'Slow')")
