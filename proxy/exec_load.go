@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"unicode/utf8"
@@ -32,6 +33,9 @@ type load struct {
 	w        *writer
 	charset  string            // of the file
 	settings *scratch.Settings // for values that only a server can convert; nil without a scratch server
+	scratch  *scratch.Session  // nil until it is needed
+	converts int               // values that it made
+	failed   bool              // the proxy, not the server, found a reason to end
 	ended    bool              // the client's file was read to its end
 	row      int               // counts from 0
 	out      []byte
@@ -39,7 +43,9 @@ type load struct {
 
 func (s *session) execLoad(st *rewrite.Statement) error {
 	s.diag = diagnostics{}
-	ld := &load{s: s, st: st, w: &writer{s: s, ignore: true}}
+	own := *st
+	own.SQL = bytes.Clone(st.SQL) // it is in the buffer that the file will be read into
+	ld := &load{s: s, st: &own, w: &writer{s: s, ignore: true}}
 	if err := ld.prepare(); err != nil {
 		return err
 	}
@@ -65,8 +71,8 @@ func (ld *load) prepare() error {
 	if charsetWidth(ld.charset) == 0 && ld.charset != binaryCharset {
 		return fault.LoadCharset.With("character set of the file")
 	}
-	if ld.s.srv.cfg.Scratch == nil {
-		return nil
+	if err := ld.readable(); err != nil || ld.s.srv.cfg.Scratch == nil {
+		return err
 	}
 	settings, err := ld.s.scratchSettings(false)
 	var f *fault.Error
@@ -89,9 +95,7 @@ func (ld *load) whole() (packet.OK, error) {
 		return packet.OK{}, err
 	}
 	ok, err := ld.run()
-	var f *fault.Error
-	var lost *wire.Error
-	if errors.As(err, &f) && !errors.As(err, &lost) {
+	if ld.failed {
 		if _, failed := s.exec([]byte("ROLLBACK TO SAVEPOINT " + loadSavepoint)); failed != nil {
 			return ok, failed
 		}
@@ -115,9 +119,11 @@ func (ld *load) run() (packet.OK, error) {
 		return packet.OK{}, backendError(errOutOfStep)
 	}
 	failed := ld.carry()
+	ld.release()
 	if connection := lostConnection(failed); connection != nil {
 		return packet.OK{}, connection
 	}
+	ld.failed = failed != nil
 	if err := s.backend.WritePacket(nil); err != nil { // an empty packet ends the file
 		return packet.OK{}, err
 	}
@@ -187,6 +193,7 @@ func (ld *load) flush() error {
 
 // more gives the next bytes of the client's file.
 func (ld *load) more() ([]byte, error) {
+	ld.release() // who knows how long the client takes
 	p, err := ld.s.client.ReadPacket()
 	if errors.Is(err, wire.ErrTooLarge) {
 		return nil, errors.Join(infile.ErrLong, ld.s.client.Skip())

@@ -3,16 +3,12 @@ package proxy
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"strings"
 
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
 	"phiproxy/rewrite/infile"
 	"phiproxy/rewrite/logical"
 	"phiproxy/rewrite/token"
-	"phiproxy/scratch"
 )
 
 // line appends the backend's line for one of the client's.
@@ -23,14 +19,15 @@ func (ld *load) line(line infile.Line) error {
 	}
 	for i := range ld.st.Load.Writes {
 		w := &ld.st.Load.Writes[i]
-		plain, err := ld.plaintext(w, line)
-		if err != nil {
+		plain, null, err := ld.plaintext(w, line)
+		switch {
+		case err != nil:
 			return err
-		}
-		if len(plain) > 0 {
-			if !known {
-				return fault.LoadValue.With("line %d has no owner", ld.row+1)
-			}
+		case null:
+			ld.out = append(ld.out, `\N`...)
+		case len(plain) > 0 && !known:
+			return fault.LoadValue.With("line %d has no owner", ld.row+1)
+		case len(plain) > 0:
 			sealed, err := ld.w.sealFor(owner, ld.st.Load.Table, w.Column, plain)
 			if err != nil {
 				return err
@@ -43,7 +40,8 @@ func (ld *load) line(line infile.Line) error {
 	return nil
 }
 
-// fields appends the client's fields. Those of protected columns are empty, but tell whether they are there, and NULL.
+// fields appends the client's fields. Those of protected columns are empty, but tell whether they are there, and NULL; so are
+// those of variables that expressions for protected columns read.
 func (ld *load) fields(line infile.Line) {
 	t := ld.st.Load.Table
 	for i, f := range line.Fields {
@@ -54,7 +52,7 @@ func (ld *load) fields(line infile.Line) {
 		switch {
 		case f.Null:
 			ld.out = append(ld.out, `\N`...)
-		case column >= 0 && t.Columns[column].Protected != nil:
+		case column >= 0 && t.Columns[column].Protected != nil, ld.st.Load.Hidden(i):
 		case column >= 0 && column == t.Flag:
 			ld.out = append(ld.out, '1')
 		default:
@@ -115,26 +113,31 @@ func (ld *load) value(b []byte) logical.Value {
 	return logical.Value{Kind: logical.String, Bytes: b}
 }
 
-// plaintext is what a protected column gets; nil for NULL and for nothing.
-func (ld *load) plaintext(w *rewrite.LoadWrite, line infile.Line) ([]byte, error) {
+// plaintext is what a protected column gets. A field that is NULL or missing gives nothing: its own field tells the server.
+func (ld *load) plaintext(w *rewrite.LoadWrite, line infile.Line) (plain []byte, null bool, err error) {
 	t := ld.st.Load.Table
-	if w.Field < 0 {
-		if w.Value.Kind == token.Null {
-			return nil, nil
-		}
+	switch {
+	case w.Value.Kind == token.Null:
+		return nil, true, nil
+	case w.Value.Kind != token.None:
 		v, err := ld.w.value(w.Value)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return ld.converted(t, w.Column, v)
+		plain, err = ld.converted(t, w.Column, v)
+		return plain, false, err
+	case w.Field < 0:
+		return ld.computed(w, line)
 	}
-	if w.Field >= len(line.Fields) || line.Fields[w.Field].Null {
-		if !leftAsItIs(&t.Columns[w.Column], w.Field >= len(line.Fields)) {
-			return nil, fault.LoadValue.With("line %d has no value for a column that must have one", ld.row+1)
+	missing := w.Field >= len(line.Fields)
+	if missing || line.Fields[w.Field].Null {
+		if !leftAsItIs(&t.Columns[w.Column], missing) {
+			return nil, false, fault.LoadValue.With("line %d has no value for a column that must have one", ld.row+1)
 		}
-		return nil, nil
+		return nil, false, nil
 	}
-	return ld.converted(t, w.Column, ld.value(line.Fields[w.Field].Value))
+	plain, err = ld.converted(t, w.Column, ld.value(line.Fields[w.Field].Value))
+	return plain, false, err
 }
 
 // leftAsItIs reports whether the server makes of a field that is NULL, or missing, in the stored column what it would make in
@@ -146,58 +149,4 @@ func leftAsItIs(c *rewrite.Column, missing bool) bool {
 		return !missing || c.Default == nil
 	}
 	return !dated
-}
-
-// converted is the canonical plaintext of a value. What only a server can convert, the scratch server converts.
-func (ld *load) converted(t *rewrite.Table, column int, v logical.Value) ([]byte, error) {
-	plain, err := ld.w.fit(t, column, ld.row, v)
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Fault != fault.ValueForm {
-		return plain, err
-	}
-	if ld.settings == nil {
-		return nil, fault.LoadValue.With("line %d, column %s", ld.row+1, t.Columns[column].Name)
-	}
-	plain, err = ld.stored(t, column, v)
-	return plain, scratchFault(err)
-}
-
-// stored is what the server stores for a value.
-func (ld *load) stored(t *rewrite.Table, column int, v logical.Value) ([]byte, error) {
-	session, err := ld.s.srv.cfg.Scratch.Session(ld.s.ctx, *ld.settings)
-	if err != nil {
-		return nil, err
-	}
-	defer session.Release()
-	literal := "_utf8mb4"
-	if v.Kind == logical.Binary {
-		literal = ""
-	}
-	w := scratch.Write{Table: t, Columns: []int{column}, Ignore: true, Read: []int{column},
-		Rows: [][][]byte{{fmt.Appendf(nil, "%s x'%x'", literal, v.Bytes)}}}
-	if err := fillIn(&w); err != nil {
-		return nil, err
-	}
-	stored, err := session.Normalise(ld.s.ctx, w)
-	if err != nil {
-		return nil, err
-	}
-	if len(stored.Rows) != 1 {
-		return nil, fault.LoadValue.With("line %d is left out by a check", ld.row+1)
-	}
-	for _, own := range ownWarnings(stored.Warnings) {
-		own.text = atRow(own.text, ld.row+1)
-		ld.w.warn(own)
-	}
-	return stored.Rows[0][0], nil
-}
-
-// atRow puts the number of another row into a condition about the first.
-func atRow(text string, row int) string {
-	const first = " at row 1"
-	i := strings.LastIndex(text, first)
-	if i < 0 {
-		return text
-	}
-	return fmt.Sprintf("%s at row %d%s", text[:i], row, text[i+len(first):])
 }

@@ -114,7 +114,8 @@ func (l leaky) other() string {
 		"EXPLAIN UPDATE cases SET "+l.column()+" = "+l.value(), "ALTER TABLE cases ALTER patient_first SET DEFAULT "+l.value(),
 		"BEGIN NOT ATOMIC UPDATE cases SET patient_first = "+l.value()+"; END", "PREPARE s FROM \"UPDATE cases SET patient_first = '"+canary+"'\"",
 		"CREATE TABLE x AS SELECT "+l.column()+" FROM cases WHERE "+l.column()+" = "+l.value(), "/*!50000 UPDATE cases SET patient_first = "+l.value()+" */",
-		"LOAD DATA INFILE 'f' INTO TABLE cases (patient_first) SET patient_last = "+l.value(), "UPDATE cases SET patient_first = "+l.value()+"; SELECT 1",
+		"LOAD DATA INFILE 'f' INTO TABLE cases (patient_first) SET patient_last = "+l.value(),
+		"LOAD DATA LOCAL INFILE 'f' INTO TABLE cases (case_id, user_id, @v) SET patient_last = "+l.value()+", "+l.column()+" = NULLIF(@v, "+l.value()+")", "UPDATE cases SET patient_first = "+l.value()+"; SELECT 1",
 		"WITH x AS (SELECT 1) UPDATE cases, x SET "+l.column()+" = "+l.value())
 }
 

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ type Load struct {
 	File    []byte        // the name, as the client wrote it
 	Format  infile.Format // of the client's file
 	Charset string        // of the client's file; "" is @@character_set_database
-	Fields  []int         // column of each field of a line, -1 for a variable
+	Fields  []int         // column of each field of a line, negative for a variable
 	Writes  []LoadWrite   // protected columns, in the order of the fields that are put in front
 	Owner   int           // field of the row's owner, -1 when OwnerSet says it
 	// OwnerSet is the owner of every row; Kind token.None when a field says it.
@@ -35,8 +36,11 @@ type Load struct {
 // LoadWrite is a protected column that LOAD DATA fills.
 type LoadWrite struct {
 	Column int
-	Field  int     // of the line; -1 when Value is the same for every row
-	Value  Literal // of SET
+	Field  int     // of the line; -1 when SET assigns it
+	Value  Literal // that SET assigns; Kind token.None when it is an expression
+	// Expression is what SET assigns in other cases, see load_expression.go.
+	Expression span
+	Variables  []LoadVariable
 }
 
 // loadVariable begins the names of the variables that take sealed values.
@@ -60,7 +64,8 @@ func (u *unit) planLoad() (*Plan, *fault.Error) {
 	if !u.is(1, "DATA") || u.state.Prepared || u.inner {
 		return nil, fault.Load.With("form of LOAD")
 	}
-	u.literal = true // the format is in literals
+	u.literal = true           // the format is in literals
+	u.sql = bytes.Clone(u.sql) // the plan's literals are read when the client's text has made room for its file
 	p := &loading{u: u, at: 2, l: &Load{Owner: -1, Format: infile.Format{FieldTerm: []byte("\t"), LineTerm: []byte("\n"), Enclosed: infile.None, Escaped: '\\'}}, set: -1}
 	if u.state.Mode&token.NoBackslashEscapes != 0 {
 		p.l.Format.Escaped = infile.None
@@ -211,6 +216,9 @@ func (p *loading) sets() *fault.Error {
 	for _, name := range p.names {
 		r.mark(name)
 	}
+	if err := p.hide(); err != nil {
+		return err
+	}
 	if len(r.edits) > 0 {
 		return fault.Flag.With("SET of LOAD DATA")
 	}
@@ -228,7 +236,7 @@ func (p *loading) assigned(r *resolver, sc *scope, a *ast.Assignment, text assig
 	whole := span{text.name.from, text.value.to}
 	switch p.l.Table.role(c) {
 	case protects:
-		return p.setProtected(c, value, plain)
+		return p.setProtected(r, sc, a, c, text.value)
 	case owns:
 		if p.l.Owner >= 0 || p.l.OwnerSet.Kind != token.None {
 			return fault.TwiceSet.With("owner")
@@ -244,11 +252,15 @@ func (p *loading) assigned(r *resolver, sc *scope, a *ast.Assignment, text assig
 	return r.check(a.Expr, sc, clause{reason: fault.Expression})
 }
 
-func (p *loading) setProtected(c int, value Literal, plain bool) *fault.Error {
+func (p *loading) setProtected(r *resolver, sc *scope, a *ast.Assignment, c int, text span) *fault.Error {
+	value, plain := p.u.bound().literal(text)
 	if slices.ContainsFunc(p.l.Writes, func(w LoadWrite) bool { return w.Column == c }) {
 		return fault.TwiceSet.With("SET of LOAD DATA")
 	}
-	if !plain || value.Kind == token.Default || value.Kind == token.Null && !p.l.Table.Columns[c].Nullable {
+	if !plain {
+		return p.expression(r, sc, a, c, text)
+	}
+	if value.Kind == token.Default || value.Kind == token.Null && !p.l.Table.Columns[c].Nullable {
 		return fault.ValueForm.With("SET of LOAD DATA")
 	}
 	p.l.Writes = append(p.l.Writes, LoadWrite{Column: c, Field: -1, Value: value})

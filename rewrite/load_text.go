@@ -1,10 +1,6 @@
 package rewrite
 
-import (
-	"fmt"
-
-	"phiproxy/rewrite/token"
-)
+import "fmt"
 
 // loadFormat is how the file that the proxy writes is read: no separator, escape or value of it depends on sql_mode.
 const loadFormat = " FIELDS TERMINATED BY x'09' ENCLOSED BY '' ESCAPED BY x'5C' LINES STARTING BY '' TERMINATED BY x'0A'"
@@ -47,14 +43,11 @@ func (s *Statement) loadSets(dst []byte) []byte {
 	for i, w := range l.Writes {
 		add()
 		name := quoteName(l.Table.Columns[w.Column].Name)
-		otherwise := name
-		switch {
-		case w.Value.Kind == token.Null:
-			otherwise = "NULL"
-		case w.Field < 0:
-			otherwise = "''"
+		if w.Field >= 0 {
+			dst = fmt.Appendf(dst, " %s = IF(LENGTH(%s%d), UNHEX(%[2]s%[3]d), %[1]s)", name, loadVariable, i)
+		} else {
+			dst = fmt.Appendf(dst, " %s = UNHEX(%s%d)", name, loadVariable, i)
 		}
-		dst = fmt.Appendf(dst, " %s = IF(LENGTH(%s%d), UNHEX(%[2]s%[3]d), %s)", name, loadVariable, i, otherwise)
 	}
 	if l.Table.Flag >= 0 {
 		add()

@@ -29,5 +29,8 @@ var (
 	LoadValue   = refusal("PHI-1185", "the file for a protected table has a value, or an owner, whose meaning could not be established, or lacks one; nothing was loaded")
 )
 
+// LoadVariables is refused because MySQL gives a variable the type and character set that it had before the file was read.
+var LoadVariables = refusal("PHI-1186", "on MySQL an expression for a protected column can read variables only from a file in utf8mb4, and only such as held no number and no text of another collation before; say CHARACTER SET utf8mb4 and use other variables")
+
 // ColumnCount is the server's own error for a tuple that has more or fewer values than there are columns.
 var ColumnCount = &Fault{"PHI-1164", 1136, "21S01", "Column count doesn't match value count", Client}

@@ -10,7 +10,7 @@ func Table() []*Fault {
 
 		ValueForm, OwnerForm, NoOwner, OwnerMove, SeveralRows, TooManyRows, UniqueKey, MultiTable, KeyType, KeyAssigned, Copy,
 		TwiceSet, SelfAssigned, RunsTwice, Returning, ColumnCount,
-		LoadServer, LoadFormat, LoadReplace, LoadCharset, LoadFile, LoadValue,
+		LoadServer, LoadFormat, LoadReplace, LoadCharset, LoadFile, LoadValue, LoadVariables,
 
 		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare, Raced,
 
