@@ -168,7 +168,7 @@ type tableUse struct {
 
 // planCompute plans a SELECT that the backend alone cannot answer. why is the reason for that.
 func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
-	if !u.planner.compute || u.inner || !isQuery(pr.stmt) {
+	if !u.planner.compute || u.inner || !isQuery(pr.stmt) || whatever(why) {
 		return nil, why
 	}
 	c := &computing{u: u, pr: pr, why: why}
@@ -229,6 +229,11 @@ func (c *computing) because(why *fault.Error) {
 	if c.err == nil {
 		c.err = why
 	}
+}
+
+// whatever reports whether a statement is refused for a name that no server may be asked about.
+func whatever(why *fault.Error) bool {
+	return why.Fault == fault.Opaque || why.Fault == fault.NoDatabase || why.Fault == fault.OtherCase
 }
 
 // isQuery reports whether the scratch server can run a statement: one that reads, and changes nothing but variables.
