@@ -47,6 +47,9 @@ func (p *planner) checkColumn(t *catalog.Table, g *target, definition *created) 
 	if c := definition.column(name); c != nil && strings.Contains(strings.ToUpper(unquoted(c.rest)), "ON UPDATE") {
 		p.refuse(t, name, "it has ON UPDATE CURRENT_TIMESTAMP, and the server cannot seal the time that it stores; have the application store it, and drop the clause first")
 	}
+	if g.info.DataType == "enum" && !g.info.Nullable && !g.info.HasDefault {
+		p.refuse(t, name, "it is an ENUM NOT NULL without a default: an INSERT that leaves it out stores its first member, which the server cannot seal; make it NULL, or have the application store it always and make it VARCHAR")
+	}
 	if g.meta.Default != nil && *g.meta.Default != "" || g.info.Expression {
 		p.refuse(t, name, "it has a DEFAULT other than NULL or '', which the server would store unsealed; drop the default first: ALTER TABLE %s.%s ALTER COLUMN %s DROP DEFAULT",
 			catalog.QuoteName(t.Schema), catalog.QuoteName(t.Name), catalog.QuoteName(name))
@@ -54,9 +57,15 @@ func (p *planner) checkColumn(t *catalog.Table, g *target, definition *created) 
 	for _, use := range definition.uses(name) {
 		p.refuse(t, name, "%s", useProblem(t, use))
 	}
-	if c := definition.column(name); c != nil && strings.Contains(strings.ToUpper(unquoted(c.rest)), "CHECK") {
+	if c := definition.column(name); c != nil && strings.Contains(strings.ToUpper(unquoted(c.rest)), "CHECK") && !jsonCheck(c) {
 		p.refuse(t, name, "it has a CHECK, which would look at sealed values; drop it first")
 	}
+}
+
+// jsonCheck reports whether a column's CHECK is the one that makes a LONGTEXT MariaDB's JSON.
+func jsonCheck(c *createdColumn) bool {
+	before, ok := strings.CutSuffix(c.rest, catalog.JSONCheck(c.name))
+	return ok && strings.HasPrefix(c.typ, "longtext") && !strings.Contains(strings.ToUpper(unquoted(before)), "CHECK")
 }
 
 // useProblem words a refusal for something that uses a protected column.

@@ -32,7 +32,10 @@ func (p *planner) table(ctx context.Context, t *catalog.Table) error {
 		return err
 	}
 	p.checkTable(t, info, definition)
-	targets := p.targets(t, info, definition)
+	targets, err := p.targets(ctx, t, info, definition)
+	if err != nil {
+		return err
+	}
 	if len(p.plan.Refusals) > before {
 		return nil
 	}
@@ -65,7 +68,7 @@ func qualified(t *catalog.TableInfo) string {
 }
 
 // targets finds out what each protected column is and was.
-func (p *planner) targets(t *catalog.Table, info *catalog.TableInfo, definition *created) []*target {
+func (p *planner) targets(ctx context.Context, t *catalog.Table, info *catalog.TableInfo, definition *created) ([]*target, error) {
 	var out []*target
 	for i := range t.Columns {
 		c := &t.Columns[i]
@@ -75,26 +78,39 @@ func (p *planner) targets(t *catalog.Table, info *catalog.TableInfo, definition 
 			continue
 		}
 		g := &target{config: c, info: &info.Columns[at], ordinal: at + 1}
-		if p.identify(t, info, g, definition) {
+		sealed, err := p.looksSealed(ctx, info, g)
+		if err != nil {
+			return nil, err
+		}
+		if p.identify(t, info, g, definition, sealed) {
 			p.checkColumn(t, g, definition)
 			out = append(out, g)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// looksSealed reports whether a column of bytes that was never recorded holds a value that begins as sealed ones do.
+func (p *planner) looksSealed(ctx context.Context, info *catalog.TableInfo, g *target) (bool, error) {
+	_, known := p.found.Metadata[catalog.MetadataKey{Schema: info.Schema, Table: info.Name, Column: g.info.Name}]
+	if known || !g.info.Binary() && g.info.DataType != "binary" {
+		return false, nil
+	}
+	return p.exists(ctx, fmt.Sprintf("SELECT 1 FROM %s WHERE LENGTH(%s) > 0 AND LEFT(HEX(%[2]s), 2) >= 'F8' LIMIT 1", qualified(info), catalog.QuoteName(g.info.Name)))
 }
 
 // identify fills in the logical definition: the recorded one of a column that was widened, or is on its way; the present
 // one of any other.
-func (p *planner) identify(t *catalog.Table, info *catalog.TableInfo, g *target, definition *created) bool {
+func (p *planner) identify(t *catalog.Table, info *catalog.TableInfo, g *target, definition *created, sealed bool) bool {
 	old, known := p.found.Metadata[catalog.MetadataKey{Schema: info.Schema, Table: info.Name, Column: g.info.Name}]
 	switch {
 	case known && old.ID != g.config.ID:
 		p.refuse(t, g.config.Name, "the configuration gives it the id %q, but its values are sealed under %q; an id never changes: set `id: %s`", g.config.ID, old.ID, old.ID)
 		return false
-	case g.info.Binary() && !known:
-		p.refuse(t, g.config.Name, "it is %s already and %s does not tell what it was; %s", g.info.Type, catalog.MetadataTable, p.remember(info, g.config.ID))
+	case sealed, g.info.Binary() && !known && p.gone(g.config.ID):
+		p.refuse(t, g.config.Name, "it is %s, holds bytes that begin as sealed values do (F8 or above), or its table was renamed, and %s does not tell what it was; %s", g.info.Type, catalog.MetadataTable, p.remember(info, g.config.ID))
 		return false
-	case g.info.Binary(), known && underway(g.info, &old):
+	case g.info.Binary() && known, known && underway(g.info, &old):
 		g.meta, g.recorded = old, true
 		return true
 	}
@@ -105,11 +121,17 @@ func (p *planner) identify(t *catalog.Table, info *catalog.TableInfo, g *target,
 	return true
 }
 
+// gone reports whether the column's id was that of a table which is not there any more.
+func (p *planner) gone(id string) bool {
+	_, _, renamed := p.found.Renamed(id)
+	return renamed
+}
+
 // remember tells how to mend lost metadata.
 func (p *planner) remember(info *catalog.TableInfo, id string) string {
 	schema, table, renamed := p.found.Renamed(id)
 	if !renamed {
-		return "restore that table's row for it, or change the column back to its original type"
+		return "restore that table's row for it, or change the column back to its original type; if the values are no sealed ones, store them otherwise (HEX, BASE64) before the column is protected"
 	}
 	return fmt.Sprintf("if %s.%s was renamed, tell so: UPDATE %s.%s SET table_schema = %s, table_name = %s WHERE table_schema = %s AND table_name = %s",
 		schema, table, catalog.QuoteName(p.plan.Database), catalog.MetadataTable, quote(info.Schema), quote(info.Name), quote(schema), quote(table))
@@ -130,6 +152,9 @@ func (p *planner) present(info *catalog.TableInfo, g *target, definition *create
 	}
 	if c := definition.column(g.info.Name); c != nil {
 		m.Definition = c.typ
+		if jsonCheck(c) {
+			m.Definition += " " + catalog.JSONCheck(c.name)
+		}
 	}
 	if g.info.DataType == "timestamp" && m.Nullable {
 		m.Definition += " NULL" // which SHOW CREATE TABLE prints of no other type
@@ -195,7 +220,8 @@ func (p *planner) widen(info *catalog.TableInfo, targets []*target) {
 			recode = append(recode, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, via, notNull(g.info)))
 		}
 		modify = append(modify, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, g.physical, attributes(g)))
-		undo = append(undo, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, g.meta.Definition, attributes(g)))
+		definition, check := g.meta.Split()
+		undo = append(undo, fmt.Sprintf("MODIFY COLUMN %s %s%s", name, definition, strings.TrimRight(attributes(g)+" "+check, " ")))
 		names = append(names, g.info.Name)
 	}
 	if len(modify) == 0 {

@@ -159,7 +159,7 @@ func (c *compute) workTable(f *rewrite.Fetch, flags []uint16) scratch.WorkTable 
 			Origin: &scratch.Origin{Schema: t.Schema, Table: t.Name, Column: column.Name, Flags: flags[i]},
 		}
 		if p := column.Protected; p != nil {
-			work.Given(p.Type.Form())
+			work.Given(p.Type)
 		}
 		w.Columns = append(w.Columns, work)
 	}

@@ -117,7 +117,9 @@ func fillIn(w *scratch.Write) error {
 func someValue(c *rewrite.Column) string {
 	typ := c.Type
 	if c.Protected != nil {
-		typ = strings.ToLower(c.Protected.Definition)
+		if typ = strings.ToLower(c.Protected.Definition); c.Protected.Check != "" {
+			typ = "json"
+		}
 	}
 	for _, v := range []struct{ types, value string }{
 		{"datetime timestamp date", "'2000-01-01'"}, {"time", "'00:00:00'"}, {"year", "2000"}, {"json", "'{}'"}, {"enum", "1"},

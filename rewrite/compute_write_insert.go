@@ -79,7 +79,7 @@ func (c *computingWrite) insert() (*Plan, *fault.Error) {
 	for _, row := range stmt.Lists {
 		for i, e := range row {
 			if i < len(p.write.insert.columns) && c.table.role(p.write.insert.columns[i]) == protects {
-				c.expression(e)
+				c.source(p.write.insert.columns[i], e)
 			}
 		}
 	}

@@ -241,7 +241,7 @@ func (c *computingWrite) sets(up *updating) *fault.Error {
 		p.sets = append(p.sets, assigned{column: o.column, value: list[i].value})
 		c.w.Assigned = append(c.w.Assigned, o.column)
 		if l, ok := c.u.bound().literal(list[i].value); !ok || l.Kind != token.Default {
-			c.expression(a.Expr)
+			c.source(o.column, a.Expr)
 			c.r.markAll(list[i].value)
 		}
 	}

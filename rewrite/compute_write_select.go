@@ -133,6 +133,11 @@ func (c *computingWrite) insertSelect(in *inserting) (*Plan, *fault.Error) {
 	if err != nil {
 		return nil, err
 	}
+	if slices.ContainsFunc(columns, func(column int) bool {
+		return c.table.role(column) == protects && isJSON(c.table.Columns[column].Protected)
+	}) {
+		return nil, fault.Unsure.With("JSON out of other values")
+	}
 	f := &selection{columns: columns, table: c.table, ignore: in.stmt.IgnoreErr, named: len(in.stmt.Columns) > 0, tail: c.u.end}
 	if in.dup >= 0 {
 		f.tail = in.dup

@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -170,6 +171,16 @@ func merge(a, b *block) (*block, *fault.Error) {
 	return m, nil
 }
 
+// merges reports whether a union of such columns is said to be what the column is. Of other types the server makes one with other
+// flags or another length.
+func (p *Protected) merges() bool {
+	charset, _, _ := strings.Cut(p.Collation, "_")
+	if strings.HasSuffix(p.Type.String(), "text") && p.Type.String() != "text" { // MariaDB says by the length which it becomes
+		return false
+	}
+	return isDateType(p.Type) || isText(p.Type) && slices.Contains([]string{"", "utf8mb4", "utf8mb3", "utf8", "latin1", "ascii"}, charset)
+}
+
 // mergeOrigin is the origin of a column that has two.
 func mergeOrigin(a, b origin) (origin, bool) {
 	if a.kind != b.kind {
@@ -183,7 +194,7 @@ func mergeOrigin(a, b origin) (origin, bool) {
 		return a, true
 	}
 	p, q := a.table.Columns[a.column].Protected, b.table.Columns[b.column].Protected
-	if !isText(p.Type) && !isDateType(p.Type) { // the server makes a type of two, with other flags
+	if !p.merges() {
 		return origin{}, false
 	}
 	if p.ID != q.ID || p.Type.String() != q.Type.String() || (a.wrapped == nil) != (b.wrapped == nil) {

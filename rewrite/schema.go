@@ -77,6 +77,8 @@ type Protected struct {
 	// "varchar(250) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"; Collation is its collation, "" when it has none.
 	Definition string
 	Collation  string
+	// Check is the constraint behind the column that makes a LONGTEXT MariaDB's JSON, "" for others.
+	Check string
 }
 
 // fold makes names comparable as the server does: without regard to case. Beside ASCII it knows the four letters that

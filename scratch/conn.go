@@ -205,6 +205,7 @@ func (c *conn) exec(sql string) (packet.OK, error) {
 
 // broken tells that a connection cannot be used any more: anything but an answer of the server.
 func broken(err error) bool {
+	var own *Error // also one whose cause the server named: the answer to what was sent behind it was not read
 	var answer *ServerError
-	return err != nil && !errors.As(err, &answer)
+	return err != nil && (errors.As(err, &own) || !errors.As(err, &answer))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -117,6 +118,7 @@ type loader struct {
 	table   string
 	next    func() ([][]byte, error, bool)
 	waited  time.Duration // for rows to come
+	wrong   int           // values of those that are not stored yet which stand for wrong ones: the server warns of each
 }
 
 // row gives the next row, nil after the last one, and keeps the limits.
@@ -131,8 +133,11 @@ func (l *loader) row() ([][]byte, error) {
 		return nil, fail(Unfit, errors.New("a row has another number of values than its table has columns"))
 	}
 	size := int64(0)
-	for _, v := range row {
+	for i, v := range row {
 		size += int64(len(v))
+		if l.columns[i].wrong(v) {
+			l.wrong++
+		}
 	}
 	return row, l.session.hold(1, size)
 }
@@ -177,18 +182,25 @@ func (l *loader) insert() (more bool, err error) {
 		}
 	}
 	if !more && len(c.out) < keptBuffer {
-		c.later(func(ok packet.OK, err error) error { return l.stored(ok, err, n) })
+		wrong := l.wrong
+		c.later(func(ok packet.OK, err error) error { return stored(ok, err, n, wrong) })
 		return false, nil
 	}
 	if err := c.flush(); err != nil {
 		return false, err
 	}
 	ok, err := c.readOK()
-	return more, l.stored(ok, err, n)
+	wrong := l.wrong
+	l.wrong = 0
+	return more, stored(ok, err, n, wrong)
 }
 
 func (l *loader) appendInsert(dst []byte) []byte {
-	dst = append(append(append(dst, "INSERT INTO "...), quoteName(l.table)...), " ("...)
+	dst = append(dst, "INSERT "...)
+	if slices.ContainsFunc(l.columns, func(c WorkColumn) bool { return c.Enum }) {
+		dst = append(dst, "IGNORE "...) // whatever the server has to say is counted
+	}
+	dst = append(append(append(dst, "INTO "...), quoteName(l.table)...), " ("...)
 	for i, column := range l.columns {
 		if i > 0 {
 			dst = append(dst, ", "...)
@@ -199,13 +211,13 @@ func (l *loader) appendInsert(dst []byte) []byte {
 }
 
 // stored checks that rows went in as they are.
-func (l *loader) stored(ok packet.OK, err error, n int) error {
+func stored(ok packet.OK, err error, n, wrong int) error {
 	switch {
 	case broken(err):
 		return err
 	case err != nil:
 		return fail(Unfit, err) // an error of ours, not of the client's statement
-	case ok.AffectedRows != uint64(n) || ok.Warnings > 0:
+	case ok.AffectedRows != uint64(n) || int(ok.Warnings) != min(wrong, math.MaxUint16):
 		return fail(Unfit, errors.New("the server changed or dropped rows"))
 	}
 	return nil
@@ -283,7 +295,7 @@ func (l *loader) stream() error {
 	if err != nil {
 		return errors.Join(err, answer)
 	}
-	return l.stored(ok, answer, n)
+	return stored(ok, answer, n, l.wrong)
 }
 
 // streamBuffer is the size of the packets that LOAD DATA gets.

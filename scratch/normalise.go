@@ -164,7 +164,7 @@ func (s *Session) LoadTwin(ctx context.Context, t *rewrite.Table, columns []int,
 			list[i] = WorkColumn{Name: t.Columns[c].Name, Type: t.Columns[c].Type}
 			if p := t.Columns[c].Protected; p != nil {
 				list[i].Type = p.Definition
-				list[i].Given(p.Type.Form())
+				list[i].Given(p.Type)
 			}
 		}
 		err = s.fill(t.Name, list, rows)

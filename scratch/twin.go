@@ -114,6 +114,9 @@ func plainTwin(t *rewrite.Table) *twin {
 		if i == t.AutoInc {
 			definition += autoIncrement
 		}
+		if c.Protected != nil && c.Protected.Check != "" {
+			definition += " " + c.Protected.Check
+		}
 		made.columns = append(made.columns, twinColumn{c.Name, definition})
 	}
 	for i, key := range t.UniqueKeys {
@@ -186,7 +189,7 @@ func (w *twin) column(t *rewrite.Table, line string) error {
 		if !ok {
 			return errors.New("a protected column has another type than in the schema")
 		}
-		definition = c.Protected.Definition + rest
+		definition = strings.TrimRight(c.Protected.Definition+rest+" "+c.Protected.Check, " ")
 	}
 	w.columns = append(w.columns, twinColumn{c.Name, definition})
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -285,5 +286,35 @@ func TestSync(t *testing.T) {
 			t.Errorf("a twin of nonsense is made: %v", err)
 		}
 		mustAsk(t, s, "SELECT COUNT(*) FROM surgi_case.cases", "0")
+	})
+}
+
+// Rows that do not fit leave the answer to the statement behind them unread: the connection must not be used again.
+func TestUnfitRowsEndTheConnection(t *testing.T) {
+	everywhere(t, func(t *testing.T, f rewrite.Flavor) {
+		e, table := synced(t, f)
+		for range 8 {
+			s := session(t, e, nil)
+			if err := s.LoadTwin(t.Context(), table, []int{0, 2}, source([]string{"1", "far too long for eight"})); err != nil {
+				t.Fatal(err)
+			}
+			var failed *Error
+			if _, err := s.Query(t.Context(), []byte("UPDATE cases SET last='x'")); !errors.As(err, &failed) || failed.Kind != Unfit {
+				t.Fatalf("%v", err)
+			}
+			s.Release()
+			s = session(t, e, nil)
+			rows, err := s.Query(t.Context(), []byte("SELECT 7"))
+			if err != nil || len(rows.Columns) != 1 {
+				t.Fatalf("%+v, %v", rows, err)
+			}
+			if _, err := rows.Next(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := rows.Next(); err != io.EOF {
+				t.Fatal(err)
+			}
+			s.Release()
+		}
 	})
 }

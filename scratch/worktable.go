@@ -28,6 +28,7 @@ type WorkColumn struct {
 	// UTF8 says that values are given in UTF-8 although the column has another character set. JSON is always UTF-8.
 	UTF8   bool
 	Digits bool    // values are given as numbers, those of BIT as well
+	Enum   bool    // the empty text may be the one that stands for a wrong value, of which the server warns
 	Origin *Origin // nil: metadata stays that of the work table
 }
 
@@ -136,10 +137,13 @@ func keySize(typ string) int {
 	return 36 // DECIMAL(65) takes most
 }
 
-// Given says in which form a protected column's values are given.
-func (c *WorkColumn) Given(f logical.Form) {
-	c.UTF8, c.Digits = f == logical.Text8, f == logical.Digits
+// Given says in which form the values of a protected column of a type are given.
+func (c *WorkColumn) Given(t logical.Type) {
+	c.UTF8, c.Digits, c.Enum = t.Form() == logical.Text8, t.Form() == logical.Digits, logical.WrongIsEmpty(t)
 }
+
+// wrong reports whether a value is the one that stands for a wrong one.
+func (c *WorkColumn) wrong(v []byte) bool { return c.Enum && v != nil && len(v) == 0 }
 
 func (c *WorkColumn) utf8() bool {
 	return c.UTF8 || len(c.Type) >= 4 && strings.EqualFold(c.Type[:4], "json")

@@ -169,5 +169,6 @@ func (b *builder) protectColumn(t *Table, c *Column, info *TableInfo, out *rewri
 	out.Migrating = out.Migrating || meta.State != Sealed
 	target := &out.Columns[i]
 	target.Default, target.HasDefault = meta.Default, meta.HasDefault
-	target.Protected = &rewrite.Protected{ID: meta.ID, Type: typ, Definition: meta.Definition, Collation: meta.Collation}
+	definition, check := meta.Split()
+	target.Protected = &rewrite.Protected{ID: meta.ID, Type: typ, Definition: definition, Check: check, Collation: meta.Collation}
 }

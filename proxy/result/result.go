@@ -81,6 +81,9 @@ func (s *Set) Column(dst []byte, i int, payload []byte) (out []byte, shown bool,
 	case !stored(c.Type):
 		return dst, false, fault.ColumnsChanged.With("type %d of column %d", c.Type, i)
 	}
+	if !logical.Shows(o.Type(), s.charset) {
+		return dst, false, fault.SessionCharset.With("column %d in its own character set", i)
+	}
 	Logical(&c, o, s.charset)
 	return c.Append(dst), true, nil
 }
@@ -121,8 +124,8 @@ func Logical(c *packet.Column, o *rewrite.Output, cs logical.Charset) {
 	m := o.Type().Column(cs)
 	c.Type, c.Charset, c.Length = m.Type, m.Charset, m.Length
 	c.Flags = c.Flags&^m.ClearFlags | m.SetFlags
-	if o.Wrapped == nil || c.Type == mysql.MYSQL_TYPE_DATE {
-		c.Decimals = m.Decimals // of a text expression they are the server's: not fixed, or those of its temporary table
+	if !stored(c.Type) {
+		c.Decimals = m.Decimals // those of texts and bytes are the server's: none, not fixed, or those of its temporary table
 	}
 	if o.Wrapped == nil {
 		return

@@ -122,18 +122,30 @@ func createTable(text []byte, t *rewrite.Table) []byte {
 			}
 			prefix := []byte("  `" + c.Name + "` ")
 			if bytes.HasPrefix(line, prefix) {
-				lines[i] = append(append([]byte(nil), prefix...), replaceType(line[len(prefix):], c.Protected.Definition)...)
+				lines[i] = append(append([]byte(nil), prefix...), replaceType(line[len(prefix):], c.Protected)...)
 			}
 		}
 	}
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// replaceType puts the definition in place of the first word: a physical type has no space in it.
-func replaceType(rest []byte, definition string) []byte {
+// replaceType puts the definition in place of the first word: a physical type has no space in it. A constraint comes last.
+func replaceType(rest []byte, p *rewrite.Protected) []byte {
 	end := bytes.IndexAny(rest, " ,")
 	if end < 0 {
 		end = len(rest)
 	}
-	return append([]byte(definition), rest[end:]...)
+	out := append([]byte(p.Definition), rest[end:]...)
+	if p.Type.String() == "json" && !bytes.HasPrefix(rest[end:], []byte(" NOT NULL")) { // which the server does not print of BLOBs
+		return append([]byte(p.Definition+" DEFAULT NULL"), rest[end:]...)
+	}
+	if p.Check == "" {
+		return out
+	}
+	out, comma := bytes.CutSuffix(out, []byte(","))
+	out = append(append(out, ' '), p.Check...)
+	if comma {
+		out = append(out, ',')
+	}
+	return out
 }

@@ -12,6 +12,7 @@ type Definition struct {
 	Charset     string // CHARACTER_SET_NAME, "" for types without one
 	Collation   string // COLLATION_NAME, likewise
 	CollationID uint16 // information_schema.COLLATIONS.ID of it
+	JSON        bool   // LONGTEXT that MariaDB calls JSON
 	MariaDB     bool   // whose column definitions differ in a flag
 }
 
@@ -35,6 +36,14 @@ func Parse(d Definition) (Type, error) {
 		return parseDecimal(name, f), nil
 	case "float", "double":
 		return parseFloating(name, f), nil
+	case "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob":
+		return parseOctets(name, f), nil
+	case "bit":
+		return parseBit(name, f), nil
+	case "enum", "set":
+		return parseMembers(d, f)
+	case "json":
+		return json{}, nil
 	}
 	return parseText(d, f)
 }
@@ -46,13 +55,13 @@ type fields struct {
 	unsigned, zerofill bool
 }
 
-// number is the argument at an index as a number.
+// number is the argument at an index as a number, which no server has above 65,535.
 func (f *fields) number(i int) (int, bool) {
 	if i >= len(f.args) {
 		return 0, false
 	}
 	n, err := strconv.Atoi(f.args[i])
-	return n, err == nil
+	return n, err == nil && n >= 0 && n < 1<<16
 }
 
 // parseFields takes a COLUMN_TYPE apart: a name, arguments in parentheses, UNSIGNED, ZEROFILL.
@@ -140,7 +149,7 @@ func unescape(c byte) byte {
 }
 
 func parseText(d Definition, f fields) (Type, error) {
-	t := text{name: strings.ToLower(d.Type), column: charsetOf(d), fixed: f.base == "char", bin: strings.HasSuffix(d.Collation, "_bin")}
+	t := text{name: strings.ToLower(d.Type), column: charsetOf(d), json: d.JSON, fixed: f.base == "char", bin: strings.HasSuffix(d.Collation, "_bin")}
 	if t.column.MaxLen == 0 {
 		return nil, fmt.Errorf("columns of type %s with character set %q cannot be protected", d.Type, d.Charset)
 	}
@@ -185,6 +194,8 @@ func charsetOf(d Definition) Charset {
 		c.MaxLen = 4
 	case "latin1", "ascii":
 		c.MaxLen = 1
+	default:
+		c.MaxLen = foreign[c.Name]
 	}
 	return c
 }

@@ -15,6 +15,7 @@ type text struct {
 	chars  int     // limit in characters; 0 for the TEXT family
 	bytes  int     // limit in bytes of the TEXT family
 	fixed  bool    // CHAR: trailing spaces are no part of the value
+	json   bool    // MariaDB's JSON: only the server says what is
 	bin    bool    // the collation compares bytes
 }
 
@@ -31,7 +32,7 @@ func (t text) MaxPlaintext() int {
 	if t.chars > 0 {
 		return t.chars * widest
 	}
-	if t.column.MaxLen == 1 && t.bytes < math.MaxInt/widest {
+	if (t.column.MaxLen == 1 || t.column.foreign()) && t.bytes < math.MaxInt/widest {
 		return t.bytes * widest
 	}
 	return t.bytes
@@ -39,6 +40,9 @@ func (t text) MaxPlaintext() int {
 
 // Normalize is an assignment to the column.
 func (t text) Normalize(v Value, m Mode) ([]byte, *Problem) {
+	if t.json || t.column.foreign() && !t.easy(v) {
+		return nil, refuse
+	}
 	switch v.Kind {
 	case String:
 	case Temporal, Timestamp:
@@ -71,6 +75,15 @@ func (t text) Normalize(v Value, m Mode) ([]byte, *Problem) {
 		p = nil // white space is cut off without a word
 	}
 	return bytes.TrimRight(plain, " "), p
+}
+
+// easy reports whether a value for a column in a foreign character set is ASCII that surely fits.
+func (t text) easy(v Value) bool {
+	limit := t.chars
+	if limit == 0 {
+		limit = t.bytes / t.column.MaxLen
+	}
+	return v.Kind == String && t.column.asciiOf(v.Bytes) && len(v.Bytes) <= limit
 }
 
 // shownBytes is how many bytes of a wrong text error 1366 shows.
@@ -281,7 +294,7 @@ func (t text) Column(cs Charset) Meta {
 	}
 	if t.chars == 0 {
 		m.Type, m.SetFlags = typeBlob, flagBlob
-		m.Length = uint32(min(uint64(t.bytes)*uint64(shown.MaxLen), math.MaxUint32))
+		m.Length = uint32(min(uint64(t.bytes/t.column.least())*uint64(shown.MaxLen), math.MaxUint32))
 		if cs.Name == "binary" {
 			m.Length = uint32(t.bytes)
 		}

@@ -3,6 +3,7 @@ package logical
 import (
 	"bytes"
 	"encoding/hex"
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,11 +33,41 @@ func TestCanonicalPlaintext(t *testing.T) {
 		{"decimal(5,2) unsigned zerofill", Decimal, "1.5", "001.50"}, {"decimal(5,5)", Decimal, "0.5", "0.50000"}, {"decimal", Int, "3", "3"},
 		{"double", Int, "5", "5"}, {"double", Int, "9007199254740992", "9.007199254740992e15"}, {"double", Float, "0.1", "0.1"}, {"double", Float, "1e300", "1e300"}, {"double", String, "5", ""}, {"double", Float, "-0", ""},
 		{"double(10,3)", Int, "5", ""}, {"double unsigned", Int, "-5", ""}, {"float", Int, "5", "5"}, {"float", Int, "16777217", ""}, {"float", Float, "0.5", ""}, {"double", Float, "1e309", ""},
+		{"binary(4)", String, "ab", "ab\x00\x00"}, {"binary(4)", Binary, "\xf8", "\xf8\x00\x00\x00"}, {"binary(4)", Binary, "12345", ""}, {"varbinary(4)", Binary, "\xf8", "\xf8"},
+		{"varbinary(4)", String, "\u00e9", ""}, {"blob", String, "ab", "ab"}, {"bit(10)", Int, "1023", "1023"}, {"bit(10)", Int, "1024", ""}, {"bit(10)", String, "1", ""}, {"bit", Int, "1", "1"},
+		{"bit(64)", Int, "18446744073709551615", "18446744073709551615"}, {"json", String, "{}", ""},
+		{"enum('a','it''s')", String, "it's", "it's"}, {"enum('a','it''s')", String, "A", ""}, {"enum('a','b')", Int, "1", ""}, {"enum('a','b')", String, "", ""}, {"enum('a','A')", String, "a", ""},
+		{"enum('a','\u00fc')", String, "a", ""}, {"set('a','b','c')", String, "a,c", "a,c"}, {"set('a','b','c')", String, "c,a", ""}, {"set('a','b','c')", String, "a,a", ""}, {"set('a','b','c')", String, "a,", ""},
+		{"enum('a','b')", String, "a,b", ""},
 	} {
-		got, p := parse(t, c.typ, "").Normalize(Value{c.kind, []byte(c.value)}, Mode{Strict: true})
+		got, p := parse(t, c.typ, charsetFor(c.typ)).Normalize(Value{c.kind, []byte(c.value)}, Mode{Strict: true})
 		if p != nil && !p.Refuse || p == nil != (c.want != "") || p == nil && string(got) != c.want {
 			t.Errorf("%s, %q: %q, %+v", c.typ, c.value, got, p)
 		}
+	}
+}
+
+// charsetFor is the character set of types that have one.
+func charsetFor(typ string) string {
+	if strings.HasPrefix(typ, "enum") || strings.HasPrefix(typ, "set") {
+		return "utf8mb4"
+	}
+	return ""
+}
+
+// Text in a character set that only servers convert is taken when it is ASCII that fits.
+func TestForeignCharsets(t *testing.T) {
+	for _, c := range []struct{ typ, charset, value, want string }{
+		{"varchar(5)", "cp1251", "abc", "abc"}, {"varchar(5)", "cp1251", "\u042f", ""}, {"varchar(5)", "cp1251", "abcdef", ""}, {"char(5)", "gbk", "ab ", "ab"}, {"varchar(5)", "swe7", "abc", ""},
+		{"varchar(5)", "sjis", "abc", ""}, {"tinytext", "utf32", strings.Repeat("a", 63), strings.Repeat("a", 63)}, {"tinytext", "utf32", strings.Repeat("a", 64), ""},
+	} {
+		got, p := parse(t, c.typ, c.charset).Normalize(Value{String, []byte(c.value)}, Mode{})
+		if p == nil != (c.want != "") || p == nil && string(got) != c.want {
+			t.Errorf("%s %s, %q: %q, %+v", c.typ, c.charset, c.value, got, p)
+		}
+	}
+	if typ := parse(t, "varchar(5)", "gbk"); Shows(typ, Charset{Name: "binary"}) || !Shows(typ, Charset{Name: "latin1"}) {
+		t.Error("text in gbk is shown in gbk, or not in latin1")
 	}
 }
 
@@ -53,9 +84,12 @@ func TestShown(t *testing.T) {
 		{"decimal(5,5)", "0.50000", "0.50000", "07302e3530303030"}, {"decimal(5,2)", "", "0.00", "04302e3030"},
 		{"float", "0.10000000149011612", "0.1", "cdcccc3d"}, {"float", "100000002004087730000", "1e20", "ec78ad60"}, {"float", "1234567", "1234570", "38b49649"}, {"float(7,3)", "1234.5677490234375", "1234.568", "2b529a44"},
 		{"float unsigned zerofill", "3", "000000000003", "00004040"}, {"double", "1e15", "1e15", "00003426f56b0c43"}, {"double", "100000000000000", "100000000000000", "0000901ec4bcd642"},
+		{"bit(10)", "513", "\x02\x01", "020201"}, {"bit(64)", "7", "\x00\x00\x00\x00\x00\x00\x00\a", "080000000000000007"}, {"bit(1)", "", "\x00", "0100"},
+		{"binary(3)", "", "\x00\x00\x00", "03000000"}, {"blob", "ab", "ab", "026162"}, {"json", "", "null", "046e756c6c"}, {"enum('a','b')", "b", "b", "0162"}, {"enum('a','b')", "", "", "00"},
+		{"set('a','b')", "a,b", "a,b", "03612c62"},
 		{"double", "1.5e-20", "1.5e-20", "9bb16dc978b5d13b"}, {"double(10,3)", "1234.568", "1234.568", "83c0caa1454a9340"}, {"double", "", "0", "0000000000000000"},
 	} {
-		typ := parse(t, c.typ, "")
+		typ := parse(t, c.typ, charsetFor(c.typ))
 		cs := Charset{Name: "utf8mb4", MaxLen: 4, Zone: time.FixedZone("", 2*60*60)}
 		if got := string(typ.AppendText(nil, []byte(c.plain), cs)); got != c.text {
 			t.Errorf("%s %q: text %q", c.typ, c.plain, got)
@@ -81,6 +115,8 @@ func TestDefinitionsOfTypes(t *testing.T) {
 		{"datetime", false, 12, 19, 0, 128}, {"datetime(6)", false, 12, 26, 6, 128}, {"timestamp(2)", false, 7, 22, 2, 128}, {"timestamp", true, 7, 19, 0, 160},
 		{"decimal(10,2)", false, 246, 12, 2, 0}, {"decimal(10,0)", false, 246, 11, 0, 0}, {"decimal(10,2) unsigned zerofill", false, 246, 11, 2, 96},
 		{"float", false, 4, 12, 31, 0}, {"float(7,3)", false, 4, 7, 3, 0}, {"double", false, 5, 22, 31, 0}, {"double unsigned zerofill", false, 5, 22, 31, 96},
+		{"bit(10)", false, 16, 10, 0, 32}, {"binary(5)", false, 254, 5, 0, 128}, {"varbinary(5)", false, 253, 5, 0, 128}, {"tinyblob", false, 252, 255, 0, 144}, {"longblob", false, 252, 4294967295, 0, 144},
+		{"json", false, 245, 4294967295, 0, 144},
 	} {
 		typ, err := Parse(Definition{Type: c.typ, MariaDB: c.mariaDB})
 		if err != nil {
@@ -96,9 +132,29 @@ func TestDefinitionsOfTypes(t *testing.T) {
 	}
 }
 
+func TestDefinitionsOfMembers(t *testing.T) {
+	for _, c := range []struct {
+		typ, charset, collation string
+		length, flags           int
+	}{
+		{"enum('a','b','\u00fc')", "utf8mb4", "utf8mb4_general_ci", 4, 256}, {"enum('a','b''c')", "latin1", "latin1_swedish_ci", 12, 256}, {"enum('a','B')", "utf8mb4", "utf8mb4_bin", 4, 384},
+		{"set('a','b','\u00fc')", "utf8mb4", "utf8mb4_general_ci", 20, 2048}, {"set('a','b')", "latin1", "latin1_swedish_ci", 12, 2048},
+	} {
+		typ, err := Parse(Definition{Type: c.typ, Charset: c.charset, Collation: c.collation})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := typ.Column(Charset{Name: "utf8mb4", ID: 255, MaxLen: 4})
+		if m.Type != 254 || m.Charset != 255 || int(m.Length) != c.length || (flagBinary|flagBlob)&^m.ClearFlags|m.SetFlags != uint16(c.flags) {
+			t.Errorf("%s: %+v", c.typ, m)
+		}
+	}
+}
+
 // The types that FuzzTypes looks at.
 var fuzzedTypes = []string{
 	"tinyint", "int(7) unsigned zerofill", "bigint unsigned", "time(3)", "datetime(2)", "timestamp", "year", "decimal(7,3)", "decimal(9,4) unsigned zerofill", "float", "double", "double(9,2)",
+	"binary(9)", "varbinary(9)", "bit(13)", "enum('a','b')", "set('a','b','c')",
 }
 
 // A value that is taken is canonical: it fits, and what is shown of it is taken for the same. Any plaintext can be shown.
@@ -109,7 +165,8 @@ func FuzzTypes(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, which, kind uint8, value []byte) {
-		typ := parse(t, fuzzedTypes[int(which)%len(fuzzedTypes)], "")
+		name := fuzzedTypes[int(which)%len(fuzzedTypes)]
+		typ := parse(t, name, charsetFor(name))
 		typ.AppendText(nil, value, Charset{Zone: time.FixedZone("", -60)})
 		typ.AppendBinary(nil, value, Charset{})
 		plain, p := typ.Normalize(Value{ValueKind(kind) % (Clock + 1), bytes.Clone(value)}, Mode{})
@@ -119,9 +176,24 @@ func FuzzTypes(f *testing.F) {
 		if len(plain) > typ.MaxPlaintext() {
 			t.Fatalf("%s: %q is too long", typ, plain)
 		}
-		shown := typ.AppendText(nil, plain, Charset{})
+		shown := typ.AppendText(nil, plain, Charset{Name: "utf8mb4"})
 		if again, p := typ.Normalize(Value{String, bytes.Clone(shown)}, Mode{}); p == nil && !bytes.Equal(again, plain) {
 			t.Fatalf("%s: %q becomes %q", typ, plain, again)
 		}
+	})
+}
+
+// Whatever a COLUMN_TYPE is, it is read or refused.
+func FuzzParse(f *testing.F) {
+	for _, s := range append(fuzzedTypes, "enum('it''s','a\\\\b')", "decimal(10", "set(',)", "int unsigned zerofill", "time(9)") {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		typ, err := Parse(Definition{Type: name, Charset: "utf8mb4"})
+		if err != nil {
+			return
+		}
+		typ.AppendText(nil, nil, Charset{Name: "utf8mb4", MaxLen: 4})
+		typ.Column(Charset{Name: "utf8mb4", MaxLen: 4})
 	})
 }
