@@ -58,6 +58,9 @@ func TestRandomComputes(t *testing.T) {
 				t.Fatal("too many differences")
 			}
 		}
+		if n := p.explained[contradiction]; n > 1+*computes/250 {
+			t.Errorf("%d answers with %s", n, contradiction)
+		}
 		p.report(t)
 	})
 }
