@@ -71,9 +71,10 @@ fuzz: ## every fuzz target for FUZZTIME (30s), and 10,000 random reads on each s
 	done
 	$(GO) test -timeout $(TIMEOUT) -run '^TestRandomReads$$' ./e2e -reads 10000 -reads-seed 3
 
-soak: ## 1,000,000 sessions whose bytes were damaged on the way (about 20 minutes), results of 5 GB for a slow reader
+soak: ## 1,000,000 sessions whose bytes were damaged on the way (about 20 minutes), results of 5 GB for a slow reader, 5,000 idle connections of each kind
 	$(GO) test -count=1 -timeout 60m -run '^TestMutatedSessions$$' ./proxy -sessions 1000000
 	$(GO) test -count=1 -timeout $(TIMEOUT) -run '^TestSlowReader$$' ./e2e -slow-megabytes 5000
+	$(GO) test -count=1 -timeout $(TIMEOUT) -run '^TestIdleConnections$$' ./e2e -v -idle 5000
 
 vuln: ## known vulnerabilities in what the binaries call (needs the network)
 	$(GO) tool govulncheck ./...
