@@ -137,6 +137,7 @@ func (s *session) runBatch(sql []byte) error {
 	if err := s.setMulti(multiOff); err != nil {
 		return err
 	}
+	sql, s.attributes = bytes.Clone(sql), bytes.Clone(s.attributes) // a LOAD reads its file into the buffer that they are in
 	b := batch{s: s, sql: sql}
 	if err := b.plan(); err != nil {
 		s.denied(sql, err)

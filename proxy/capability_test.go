@@ -127,12 +127,10 @@ func checkCapability(t *testing.T, p *proxied, b *backend, capability uint32, re
 
 // Of what MariaDB calls its own, nothing is offered and nothing asked for, whatever the server offers and the client asks for.
 func TestMariaDBsCapabilities(t *testing.T) {
-	b := newBackend(t, alwaysOK)
-	b.greeting.Capabilities = baseCaps &^ mysql.CLIENT_LONG_PASSWORD
-	p := newProxy(t, b, nil)
 	for bit := range 32 {
-		b.greeting.MariaDB = 1 << bit
-		c := p.connect()
+		b := newBackend(t, alwaysOK)
+		b.greeting.Capabilities, b.greeting.MariaDB = baseCaps&^mysql.CLIENT_LONG_PASSWORD, 1<<bit
+		c := newProxy(t, b, nil).connect()
 		c.respond(baseCaps&^mysql.CLIENT_LONG_PASSWORD, func(r *packet.HandshakeResponse) { r.MariaDB = 1 << bit })
 		if r := <-b.logins; c.greeting.MariaDB != 0 || r.MariaDB != 0 {
 			t.Errorf("bit %d: offered %#x, asked for %#x", bit, c.greeting.MariaDB, r.MariaDB)

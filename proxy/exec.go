@@ -14,6 +14,9 @@ import (
 
 // execText runs a COM_QUERY whose plan is not Relay, and answers the client.
 func (s *session) execText(st *rewrite.Statement) error {
+	if st.Load != nil {
+		return s.execLoad(st) // once: its file has taken the place of its text
+	}
 	if err := s.execPlanned(st); err != nil {
 		return s.recompute(st, err)
 	}
@@ -22,8 +25,6 @@ func (s *session) execText(st *rewrite.Statement) error {
 
 func (s *session) execPlanned(st *rewrite.Statement) error {
 	switch {
-	case st.Load != nil:
-		return s.execLoad(st)
 	case st.ComputedWrite != nil:
 		return s.execComputedWrite(st)
 	case st.Verdict == rewrite.Direct:

@@ -89,7 +89,7 @@ func localFile(sql []byte) []byte {
 		return nil
 	}
 	_, rest = firstWord(rest)
-	return quoted(rest)
+	return bytes.Clone(quoted(rest)) // the file will be read into the buffer that the text is in
 }
 
 // stepWord steps over the next word when it is one of those given in upper case.

@@ -45,7 +45,9 @@ func TestFilesAreRelayed(t *testing.T) {
 		})
 		c := newProxy(t, b, nil).login(baseCaps | mysql.CLIENT_LOCAL_FILES)
 		for range 2 {
+			b.mu.Lock()
 			b.file = nil
+			b.mu.Unlock()
 			if got := c.ask([]byte("\x03LOAD DATA LOCAL INFILE 'it\\'s' INTO TABLE t")); !packet.IsLocalInfile(got) || string(got[1:]) != "it's" {
 				t.Fatalf("asked for %q", got)
 			}

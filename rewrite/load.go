@@ -61,7 +61,7 @@ func (u *unit) planLoad() (*Plan, *fault.Error) {
 	if u.is(1, "INDEX") {
 		return relay("moves no value of a protected column"), nil
 	}
-	if !u.is(1, "DATA") || u.state.Prepared || u.inner {
+	if !u.is(1, "DATA") || u.state.Prepared || u.inner || u.schema.Flavor == Embedded {
 		return nil, fault.Load.With("form of LOAD")
 	}
 	u.literal = true           // the format is in literals
