@@ -129,6 +129,7 @@ type computing struct {
 	whole  bool              // `*` or NATURAL: every column is needed
 	clock  bool
 	groups bool // it groups or aggregates
+	keys   bool // see needsKeys
 	asked  int  // calls of sessionFunctions and variables
 	zoned  int  // calls of CONVERT_TZ
 	found  bool // SQL_CALC_FOUND_ROWS
@@ -174,6 +175,7 @@ func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
 	c := &computing{u: u, pr: pr, why: why}
 	pr.stmt.Accept(c)
 	c.into()
+	c.keys = c.needsKeys()
 	values, zones := u.sessionValues(), u.zonePairs()
 	switch {
 	case c.err != nil:
@@ -185,7 +187,7 @@ func (u *unit) planCompute(pr *parsed, why *fault.Error) (*Plan, *fault.Error) {
 	}
 	c.replaceValues(values)
 	p := &Plan{Verdict: Scratch, Why: "computes with protected values: rows are fetched, opened, and the statement runs over them in the scratch server (" + why.ID + ")",
-		Compute: &Compute{Clock: c.clock, Keys: c.groups && u.schema.Flavor == MySQL, Zones: zones, Values: values, Assigns: len(c.assigned) > 0, FoundRows: c.found, edits: c.edits}}
+		Compute: &Compute{Clock: c.clock, Keys: c.keys, Zones: zones, Values: values, Assigns: len(c.assigned) > 0, FoundRows: c.found, edits: c.edits}}
 	names := map[string]int{}
 	for _, b := range c.blocks {
 		for _, t := range b.tables {

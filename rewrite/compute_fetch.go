@@ -115,7 +115,7 @@ func (c *computing) mentions(column string) bool {
 // workName names a work table after its table and columns, so that the same name always means the same columns.
 func (c *computing) workName(f *Fetch, names map[string]int) string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%t\x00%s\x00%s", c.groups, f.Table.Schema, f.Table.Name)
+	fmt.Fprintf(h, "%t\x00%s\x00%s", c.keys, f.Table.Schema, f.Table.Name)
 	for _, c := range f.Columns {
 		fmt.Fprintf(h, "\x00%s\x00%s", f.Table.Columns[c.Column].Name, f.Table.Columns[c.Column].Type)
 	}
