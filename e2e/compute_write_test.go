@@ -171,6 +171,8 @@ func canaryWrites(marker func(int) string) []string {
 		"UPDATE cases SET patient_first = CONCAT(patient_first, 'MARK'), patient_last = 'MARK'",
 		"UPDATE cases SET patient_last = 'MARK' WHERE patient_first > 'MARK' OR patient_first <= 'MARK'",
 		"DELETE FROM cases WHERE patient_first = 'MARK'",
+		"UPDATE cases c JOIN user_profile u ON u.user_id = c.user_id SET c.patient_first = CONCAT(c.patient_first, 'MARK'), c.case_status = 3, u.active = 1 WHERE c.patient_last <> 'MARK'",
+		"DELETE c FROM cases c JOIN user_profile u ON u.user_id = c.user_id WHERE c.patient_first = 'MARK'",
 		"UPDATE cases SET case_status = 5 WHERE patient_first IN (SELECT CONCAT(s.last_name, 'MARK') FROM surgeon_list s)",
 		"REPLACE INTO cases (case_id, user_id, patient_first) VALUES ('c3', 'P1', (SELECT CONCAT('MARK', COUNT(*)) FROM surgeon_list))",
 		"REPLACE INTO cases (case_id, user_id, patient_first, patient_last) SELECT CONCAT('x', case_id), user_id, CONCAT(patient_first, 'MARK'), 'MARK' FROM cases WHERE patient_last <> 'MARK'",

@@ -17,6 +17,9 @@ func (s *session) execComputedWrite(st *rewrite.Statement) error {
 	if st.ComputedWrite.ReadsTarget {
 		return readsTarget(st)
 	}
+	if len(st.ComputedWrite.Targets) > 0 {
+		return s.together(st)
+	}
 	if st.ComputedWrite.Inserts {
 		return s.computedInsert(st)
 	}

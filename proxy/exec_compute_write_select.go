@@ -140,7 +140,7 @@ func storedLiteral(c *rewrite.Column, v []byte, flavor rewrite.Flavor, noBacksla
 			return append(bytes.Clone(v), "e0"...)
 		}
 		return v
-	case hasPrefix(typ, "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year"):
+	case hasPrefix(typ, "tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year", "bit"):
 		return v
 	case strings.HasPrefix(typ, "timestamp") && !bytes.HasPrefix(v, []byte("0000")):
 		return timestampLiteral(v, flavor)
@@ -159,7 +159,7 @@ func timestampLiteral(utc []byte, flavor rewrite.Flavor) []byte {
 }
 
 func isBinaryType(typ string) bool {
-	return hasPrefix(typ, "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "bit")
+	return hasPrefix(typ, "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
 }
 
 func hasPrefix(s string, prefixes ...string) bool {

@@ -152,6 +152,9 @@ type computed struct {
 	lock    span     // FOR UPDATE, LOCK IN SHARE MODE
 	of      []string // FOR UPDATE OF: what is locked, all when there is none
 	wait    span     // what follows: NOWAIT, SKIP LOCKED
+	written bool     // it stands for the tables of an UPDATE or DELETE, whose clauses these are:
+	from    span
+	where   span
 }
 
 // tableUse is one reference to a base table.

@@ -72,6 +72,9 @@ func (c *computing) fromOf(b *computed) span {
 	if len(b.tables) == 0 {
 		return span{}
 	}
+	if b.written {
+		return b.from
+	}
 	depth := 0
 	for i := b.tables[0].at - 1; i >= 0; i-- {
 		switch {
@@ -112,6 +115,9 @@ func (u *unit) endOf(i int, stop func(i int) bool) int {
 
 func (c *computing) whereOf(b *computed) span {
 	from := c.fromOf(b)
+	if b.written {
+		return b.where
+	}
 	if from.to == 0 || !c.u.is(from.to, "WHERE") {
 		return span{}
 	}

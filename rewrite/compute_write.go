@@ -32,6 +32,9 @@ type ComputedWrite struct {
 	sets            []span       // assignments that give the protected columns' values
 	limits, selects bool         // there is a LIMIT; see ChooseText
 
+	Targets  []WriteTarget // of a statement that names several tables
+	together span          // such a statement; it runs in the scratch server as a whole
+
 	selection *selection // of an INSERT ... SELECT
 
 	edits []edit // of clauses that run in the scratch server
@@ -145,6 +148,10 @@ func (s *Statement) DeleteText(dst []byte, keys [][][]byte) []byte {
 // explainComputedWrite shows what runs where.
 func (s *Statement) explainComputedWrite(b *strings.Builder) {
 	w := s.ComputedWrite
+	if len(w.Targets) > 0 {
+		s.explainTargets(b)
+		return
+	}
 	s.explainFetches(b)
 	if w.selection != nil {
 		fmt.Fprintf(b, "scratch: %s\nthen:    the statement with the rows that came out, sealed, in the place of the SELECT\n", s.SelectText(nil))

@@ -45,10 +45,10 @@ func (u *unit) orComputed(p *Plan, why *fault.Error) (*Plan, *fault.Error) {
 	if why == nil || !u.planner.compute || u.inner {
 		return p, why
 	}
-	for _, chosen := range []bool{true, false} {
+	for _, plan := range []func(*computingWrite) (*Plan, *fault.Error){(*computingWrite).plan, (*computingWrite).planChoosing, (*computingWrite).planTogether} {
 		again := u.planner.unitOf(u.state, u.sql, u.toks)
-		c := &computingWrite{u: again, chosen: chosen, c: &computing{u: again, why: why}}
-		p, err := c.plan()
+		c := &computingWrite{u: again, c: &computing{u: again, why: why}, w: &ComputedWrite{}, used: map[int]bool{}, inside: map[*computed]bool{}}
+		p, err := plan(c)
 		u.literal = u.literal || again.literal
 		if err == nil {
 			p.Why = "writes what only plaintext tells: it is worked out in the scratch server, and sealed (" + why.ID + ")"
@@ -75,17 +75,27 @@ type computingWrite struct {
 	err       *fault.Error
 }
 
+// plan plans a write of which the backend finds the rows.
 func (c *computingWrite) plan() (*Plan, *fault.Error) {
-	c.w, c.used, c.inside = &ComputedWrite{}, map[int]bool{}, map[*computed]bool{}
+	c.chosen = true
 	switch u := c.u; {
-	case u.is(0, "INSERT", "REPLACE") && c.chosen:
+	case u.is(0, "INSERT", "REPLACE"):
 		return c.insert()
 	case u.is(0, "UPDATE"):
 		return c.update()
-	case u.is(0, "DELETE") && !c.chosen:
+	}
+	return nil, fault.Unsure.With("the backend does not choose rows")
+}
+
+// planChoosing plans a write whose rows are chosen in the scratch server.
+func (c *computingWrite) planChoosing() (*Plan, *fault.Error) {
+	switch u := c.u; {
+	case u.is(0, "UPDATE"):
+		return c.update()
+	case u.is(0, "DELETE"):
 		return c.delete()
 	}
-	return nil, fault.Unsure.With("no write")
+	return nil, fault.Unsure.With("no rows to choose")
 }
 
 // expression looks at an expression that shall run in the scratch server.
@@ -108,6 +118,10 @@ func (c *computingWrite) Enter(n ast.Node) (ast.Node, bool) {
 			c.fail(fault.Unsure.With("%T", n))
 		}
 		c.c.Enter(n)
+	case *ast.DefaultExpr:
+		if len(c.w.Targets) == 0 || n.Name != nil {
+			c.c.Enter(n)
+		}
 	case *ast.VariableExpr: // the scratch server has none of the session's
 		c.fail(fault.Unsure.With("variable"))
 	case *ast.SelectStmt:
@@ -156,6 +170,10 @@ func (c *computingWrite) fail(err *fault.Error) {
 }
 
 func (c *computingWrite) column(n *ast.ColumnName) {
+	if len(c.w.Targets) > 0 {
+		c.c.unqualify(n.Schema)
+		return
+	}
 	if len(c.c.stack) > 0 {
 		c.innerColumn(n)
 		return

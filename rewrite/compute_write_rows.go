@@ -146,8 +146,11 @@ func (c *computingWrite) subqueries(names map[string]int) {
 	c.w.Subqueries = len(c.c.blocks) > 0
 	for _, b := range c.c.blocks {
 		for _, t := range b.tables {
-			if t.table == c.table && !c.selecting && c.u.schema.Flavor == MySQL && !c.inside[b] {
-				c.w.ReadsTarget = true
+			switch {
+			case b.written && c.isTarget(t):
+				continue
+			case !b.written && !c.selecting && !c.inside[b] && c.writesTo(t.table):
+				c.readsTarget()
 				continue
 			}
 			f := c.c.fetch(b, t, names)
@@ -163,4 +166,12 @@ func (c *computingWrite) subqueries(names map[string]int) {
 	}
 	slices.SortStableFunc(c.c.edits, func(a, b edit) int { return a.at - b.at })
 	c.c.edits = c.c.named(c.c.edits)
+}
+
+// readsTarget notes that a subquery reads a table that is written to, which MariaDB lets it do where there is only one.
+func (c *computingWrite) readsTarget() {
+	c.w.ReadsTarget = true
+	if len(c.w.Targets) > 1 || c.u.schema.Flavor != MySQL {
+		c.c.refuse()
+	}
 }

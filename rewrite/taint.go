@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
@@ -190,7 +191,7 @@ func (v *taintVisitor) Enter(n ast.Node) (ast.Node, bool) {
 			break
 		}
 		inner := &taintVisitor{t: v.t, sc: &taintedScope{outer: v.sc}, top: n}
-		if v.taint = n.With != nil || n.From != nil && !v.t.from(n.From.TableRefs, inner.sc); !v.taint {
+		if v.taint = n.With != nil || n.Kind != ast.SelectStmtKindSelect || n.From != nil && !v.t.from(n.From.TableRefs, inner.sc); !v.taint {
 			n.Accept(inner)
 			v.taint = inner.taint
 		}
@@ -198,6 +199,8 @@ func (v *taintVisitor) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.WildCardField:
 		columns := v.t.wildcard(n, v.sc)
 		v.taint = v.taint || columns == nil || slices.ContainsFunc(columns, func(c taintedColumn) bool { return c.taint })
+	case *ast.AggregateFuncExpr:
+		return n, strings.EqualFold(n.F, "count") || v.taint // how many there are may be told
 	case *ast.VariableExpr:
 		v.taint = true
 	}

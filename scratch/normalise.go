@@ -132,11 +132,9 @@ func names(t *rewrite.Table, columns []int) string {
 
 // twin gives the session its own copy of a twin, under the table's own name, and empty.
 func (s *Session) twin(t *rewrite.Table) error {
-	s.engine.mu.Lock()
-	found := s.engine.twins.find(t)
-	s.engine.mu.Unlock()
-	if found == nil {
-		return fail(Unavailable, errors.New("the table has no twin"))
+	found, err := s.standing(t)
+	if err != nil {
+		return err
 	}
 	s.unapply()
 	if s.used[t.Name] {
@@ -145,12 +143,26 @@ func (s *Session) twin(t *rewrite.Table) error {
 		}
 		return nil
 	}
+	return s.copyTwin(t, t.Name, found.definition())
+}
+
+// standing is what is known of a table's twin.
+func (s *Session) standing(t *rewrite.Table) (*twin, error) {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	if found := s.engine.twins.find(t); found != nil {
+		return found, nil
+	}
+	return nil, fail(Unavailable, errors.New("the table has no twin"))
+}
+
+func (s *Session) copyTwin(t *rewrite.Table, name, definition string) error {
 	columns := make(map[string]Origin, len(t.Columns))
 	for _, c := range t.Columns {
 		columns[c.Name] = Origin{Schema: t.Schema, Table: t.Name, Column: c.Name}
 	}
-	s.origins[t.Name] = origin{schema: t.Schema, table: t.Name, columns: columns}
-	return s.create(t.Name, found.definition())
+	s.origins[name] = origin{schema: t.Schema, table: t.Name, columns: columns}
+	return s.create(name, definition)
 }
 
 // LoadTwin fills the session's own copy of a table's twin, which has the table's name, with values of the given columns:
@@ -159,17 +171,40 @@ func (s *Session) LoadTwin(ctx context.Context, t *rewrite.Table, columns []int,
 	end := s.guard(ctx)
 	err := s.twin(t)
 	if err == nil {
-		list := make([]WorkColumn, len(columns))
-		for i, c := range columns {
-			list[i] = WorkColumn{Name: t.Columns[c].Name, Type: t.Columns[c].Type}
-			if p := t.Columns[c].Protected; p != nil {
-				list[i].Type = p.Definition
-				list[i].Given(p.Type)
-			}
-		}
-		err = s.fill(t.Name, list, rows)
+		err = s.fill(t.Name, twinColumns(t, columns), rows)
 	}
 	return end(err)
+}
+
+// LoadNumbered is LoadTwin for a copy of another name that has one column more: rewrite.RowNumber, a BIGINT that is the last
+// value of each row. With unique it is a key, the only one.
+func (s *Session) LoadNumbered(ctx context.Context, name string, t *rewrite.Table, columns []int, unique bool, rows RowSource) error {
+	end := s.guard(ctx)
+	found, err := s.standing(t)
+	if err != nil {
+		return end(err)
+	}
+	s.unapply()
+	further := []string{rewrite.RowNumber + " BIGINT NOT NULL"}
+	if unique {
+		further = append(further, "UNIQUE KEY ("+rewrite.RowNumber+")")
+	}
+	if err = s.copyTwin(t, name, found.definition(further...)); err == nil {
+		err = s.fill(name, append(twinColumns(t, columns), WorkColumn{Name: rewrite.RowNumber, Type: "bigint"}), rows)
+	}
+	return end(err)
+}
+
+func twinColumns(t *rewrite.Table, columns []int) []WorkColumn {
+	list := make([]WorkColumn, len(columns))
+	for i, c := range columns {
+		list[i] = WorkColumn{Name: t.Columns[c].Name, Type: t.Columns[c].Type}
+		if p := t.Columns[c].Protected; p != nil {
+			list[i].Type = p.Definition
+			list[i].Given(p.Type)
+		}
+	}
+	return list
 }
 
 // ReadTwin gives the rows of the session's copy of a twin, in the order in which they were loaded, as Stored.Rows has them.
@@ -180,14 +215,30 @@ func (s *Session) ReadTwin(ctx context.Context, t *rewrite.Table, columns []int)
 }
 
 func (s *Session) readTwin(t *rewrite.Table, columns []int) ([][][]byte, error) {
-	s.unapply()
+	return s.readRows(t.Name, exactColumns(t, columns), "")
+}
+
+// ReadNumbered gives the rows of a table that has a column rewrite.RowNumber, by it: its value, then those of the columns as
+// Stored.Rows has them.
+func (s *Session) ReadNumbered(ctx context.Context, name string, t *rewrite.Table, columns []int) ([][][]byte, error) {
+	end := s.guard(ctx)
+	rows, err := s.readRows(name, append([]string{rewrite.RowNumber}, exactColumns(t, columns)...), " ORDER BY "+rewrite.RowNumber)
+	return rows, end(err)
+}
+
+func exactColumns(t *rewrite.Table, columns []int) []string {
 	list := make([]string, len(columns))
 	for i, c := range columns {
 		list[i] = quoteName(t.Columns[c].Name)
 		list[i] += exactText(columnType(&t.Columns[c]))
 	}
+	return list
+}
+
+func (s *Session) readRows(table string, columns []string, order string) ([][][]byte, error) {
+	s.unapply()
 	var rows [][][]byte
-	err := s.slot.conn.rows("SELECT "+strings.Join(list, ", ")+" FROM "+quoteName(t.Name), func(row []byte) error {
+	err := s.slot.conn.rows("SELECT "+strings.Join(columns, ", ")+" FROM "+quoteName(table)+order, func(row []byte) error {
 		values, err := textRow(row, len(columns))
 		rows = append(rows, values)
 		return err

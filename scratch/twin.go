@@ -216,9 +216,9 @@ func (w *twin) standing(f rewrite.Flavor, keys bool) string {
 }
 
 // definition is that of a session's own copy, in which rows are loaded, written and changed: without keys, so that
-// nothing but the row itself decides, and without AUTO_INCREMENT, whose column is 0 when it is left out.
-func (w *twin) definition() string {
-	return "(" + strings.Join(append(w.parts(false), w.checks...), ", ") + ") ENGINE=MyISAM " + w.charset
+// nothing but the row itself decides, and without AUTO_INCREMENT, whose column is 0 when it is left out. further are columns and keys of the caller's.
+func (w *twin) definition(further ...string) string {
+	return "(" + strings.Join(slices.Concat(w.parts(false), further, w.checks), ", ") + ") ENGINE=MyISAM " + w.charset
 }
 
 func (w *twin) parts(autoInc bool) []string {

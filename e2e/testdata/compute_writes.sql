@@ -123,3 +123,32 @@ INSERT INTO deleted_cases (case_id, user_id, patient_first, patient_last) SELECT
 INSERT INTO cases (case_id, user_id, patient_first) SELECT CONCAT('i', surgeon_id), user_id, CONCAT(first_name, '+') FROM surgeon_list WHERE surgeon_id < 100005 ON DUPLICATE KEY UPDATE patient_first = VALUES(patient_first), case_status = 77
 INSERT INTO cases (case_id, user_id, patient_first) SELECT 'e1', '{P1}', (SELECT first_name FROM surgeon_list)
 INSERT INTO cases (case_id, user_id, patient_first) (SELECT 'e2', s.user_id, d.patient_last FROM surgeon_list s JOIN cases d ON d.patient_first = s.first_name WHERE d.case_id = 'i1')
+-- Several tables.
+INSERT INTO cases (case_id, user_id, patient_first, patient_last, patient_dob, pay_amount, case_status, surgeon_id) VALUES ('m1', '{P1}', 'Ann', 'Smith', '1970-01-02', 1.5, 1, 1), ('m2', '{P1}', 'Bob', 'Jones', '1980-02-03', 2.5, 2, 2), ('m3', '{P2}', 'Cyd', 'Smith', NULL, 3.5, 3, 2), ('m4', '{P2}', 'Dan', NULL, '1990-03-04', NULL, 4, NULL), ('m5', '{P3}', 'Émile', 'Zola', '2000-02-29', 5, 5, 3)
+INSERT INTO deleted_cases (case_id, user_id, patient_first, patient_last) VALUES ('m1', '{P1}', 'Ann', 'Old'), ('m2', '{P1}', 'Bob', 'Older'), ('m3', '{P2}', 'Eve', 'Oldest')
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 51 WHERE c.patient_last = s.last_name
+UPDATE cases c, surgeon_list s SET c.case_status = s.surgeon_npi + 40, c.pay_amount = c.pay_amount + 0.25 WHERE s.surgeon_id = c.surgeon_id AND c.patient_first < 'C'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_last = CONCAT(s.last_name, '-', c.patient_last), c.patient_first = UPPER(c.patient_first) WHERE c.case_id LIKE 'm%'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_last = c.patient_last, c.case_status = c.case_status WHERE c.case_id LIKE 'm%'
+UPDATE cases JOIN deleted_cases ON cases.patient_first = deleted_cases.patient_first SET cases.patient_last = deleted_cases.patient_last, deleted_cases.patient_last = 'both', deleted_cases.case_status = 9
+UPDATE cases c LEFT JOIN deleted_cases d ON d.case_id = c.case_id AND d.patient_first = c.patient_first SET c.ins_provider = COALESCE(d.patient_last, 'none'), c.case_status = 60 WHERE c.case_id LIKE 'm%'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET s.surgeon_city = 'Berlin', c.case_status = 61 WHERE c.patient_last LIKE '%o%'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET s.surgeon_npi = s.surgeon_npi + 1 WHERE c.patient_first = 'ANN'
+UPDATE cases c JOIN user_profile u ON u.user_id = c.user_id SET c.user_id = '{P4}', c.patient_last = CONCAT(c.patient_last, '!') WHERE c.case_id = 'm3' AND c.patient_first = 'CYD'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_first = REPEAT(c.patient_first, 100) WHERE c.case_id LIKE 'm%'
+UPDATE IGNORE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_first = REPEAT(c.patient_first, 100) WHERE c.case_id = 'm1'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_dob = c.patient_dob + INTERVAL 1 YEAR, c.paid_to_provider_ts = '2024-05-06 07:08:09', c.case_date = DATE(c.case_create_ts) WHERE c.patient_dob > '1900-01-01'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 70 WHERE c.patient_last = 'nobody of this name'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_first = DEFAULT, c.patient_last = NULL WHERE c.case_id = 'm5' AND c.patient_last > 'A'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 71 WHERE c.patient_last IN (SELECT last_name FROM surgeon_list)
+UPDATE cases c JOIN (SELECT MAX(patient_last) AS m FROM deleted_cases) d ON c.patient_last >= d.m SET c.case_status = 72
+UPDATE cases c JOIN cases o ON o.patient_first = c.patient_first AND o.case_id < c.case_id SET c.case_status = 73
+UPDATE cases SET user_id = '{P5}', patient_last = CONCAT(COALESCE(patient_last, ''), user_id) WHERE case_id = 'm4'
+DELETE c FROM cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE c.patient_last = CONCAT(s.last_name, '-Jones')
+DELETE FROM c USING cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id WHERE c.patient_first LIKE 'É%'
+DELETE cases, deleted_cases FROM cases JOIN deleted_cases ON cases.case_id = deleted_cases.case_id WHERE cases.patient_first > deleted_cases.patient_first
+DELETE c FROM cases c WHERE c.patient_first = 'nobody of this name'
+DELETE c FROM cases c LEFT JOIN deleted_cases d ON d.patient_first = c.patient_first WHERE c.case_id LIKE 'm%' AND d.case_id IS NULL
+DELETE s FROM surgeon_list s JOIN cases c ON c.patient_first = s.first_name WHERE s.surgeon_id < 3
+DELETE c FROM cases c WHERE c.patient_first = 5
+DELETE c FROM cases c WHERE c.patient_last IN (SELECT patient_last FROM deleted_cases)
