@@ -171,6 +171,8 @@ func canaryWrites(marker func(int) string) []string {
 		"UPDATE cases SET patient_first = CONCAT(patient_first, 'MARK'), patient_last = 'MARK'",
 		"UPDATE cases SET patient_last = 'MARK' WHERE patient_first > 'MARK' OR patient_first <= 'MARK'",
 		"DELETE FROM cases WHERE patient_first = 'MARK'",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('u1', 'P1', 'MARK'), ('u2', 'P2', 'MARK') ON DUPLICATE KEY UPDATE patient_first = CONCAT(patient_first, 'MARK', VALUES(patient_first)), patient_last = LOWER('MARK')",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('u1', 'P1', 'MARK'), ('u2', 'P1', 'MARK') ON DUPLICATE KEY UPDATE patient_first = CONCAT(patient_first, 'MARK', VALUES(patient_first)), patient_last = LOWER('MARK')",
 		"UPDATE cases c JOIN user_profile u ON u.user_id = c.user_id SET c.patient_first = CONCAT(c.patient_first, 'MARK'), c.case_status = 3, u.active = 1 WHERE c.patient_last <> 'MARK'",
 		"DELETE c FROM cases c JOIN user_profile u ON u.user_id = c.user_id WHERE c.patient_first = 'MARK'",
 		"UPDATE cases SET case_status = 5 WHERE patient_first IN (SELECT CONCAT(s.last_name, 'MARK') FROM surgeon_list s)",
@@ -180,7 +182,7 @@ func canaryWrites(marker func(int) string) []string {
 	}
 	list := make([]string, len(templates))
 	for i, sql := range templates {
-		list[i] = strings.NewReplacer("MARK", marker(i), "P1", provider(1)).Replace(sql)
+		list[i] = strings.NewReplacer("MARK", marker(i), "P1", provider(1), "P2", provider(2)).Replace(sql)
 	}
 	return list
 }

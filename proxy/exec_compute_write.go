@@ -17,8 +17,11 @@ func (s *session) execComputedWrite(st *rewrite.Statement) error {
 	if st.ComputedWrite.ReadsTarget {
 		return readsTarget(st)
 	}
-	if len(st.ComputedWrite.Targets) > 0 {
+	switch {
+	case len(st.ComputedWrite.Targets) > 0:
 		return s.together(st)
+	case st.ComputedWrite.Updates != nil:
+		return s.execUpsert(st)
 	}
 	if st.ComputedWrite.Inserts {
 		return s.computedInsert(st)

@@ -74,7 +74,7 @@ func (f *fetchedInsert) send(text []byte, plan func(rewrite.State, []byte) (*rew
 		return packet.OK{}, err
 	}
 	f.w = f.s.newWriter(planned)
-	if planned.Verdict == rewrite.Lookup {
+	if planned.Verdict == rewrite.Lookup || planned.ComputedWrite != nil {
 		return f.s.upsertOnce(planned, f.w)
 	}
 	sealed, err := planned.Text(nil, f.w.seal)

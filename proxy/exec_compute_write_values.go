@@ -39,7 +39,7 @@ func (s *session) plannedWith(text []byte, plan func(rewrite.State, []byte) (*re
 	switch {
 	case f != nil:
 		return nil, f
-	case planned.Verdict == rewrite.Scratch || planned.Verdict == rewrite.Relay:
+	case planned.Verdict == rewrite.Scratch && planned.ComputedWrite.Updates == nil || planned.Verdict == rewrite.Relay:
 		return nil, fault.ValueForm.With("computed values")
 	}
 	return planned, nil

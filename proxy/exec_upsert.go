@@ -43,6 +43,9 @@ func (s *session) upsertOnce(st *rewrite.Statement, w *writer) (packet.OK, error
 		if err := u.read(); err != nil {
 			return packet.OK{}, err
 		}
+		if err := u.computeUpdates(); err != nil {
+			return packet.OK{}, scratchFault(err)
+		}
 		text, err := st.Text(nil, u.seal)
 		if err == nil {
 			text, err = s.bulk(text)
@@ -85,6 +88,7 @@ type upsert struct {
 	probes   []rewrite.Probe
 	existing map[int]probed // VALUES tuple -> the row it meets
 	sent     map[int]*sentRow
+	updated  map[int][][]byte // VALUES tuple -> plaintext that ON DUPLICATE KEY UPDATE gives its row, see computeUpdates
 }
 
 // sentRow is what a tuple was sent as.
@@ -119,6 +123,9 @@ func (u *upsert) read() error {
 
 // seal is the rewrite.SealFunc of an upsert.
 func (u *upsert) seal(dst []byte, c rewrite.Cell) ([]byte, error) {
+	if u.st.ComputesUpdate(c) {
+		return u.sealUpdate(dst, c)
+	}
 	owner, err := u.w.ownerOf(c.Table, c.Owner)
 	if err != nil {
 		return dst, err

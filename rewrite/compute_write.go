@@ -35,6 +35,8 @@ type ComputedWrite struct {
 	Targets  []WriteTarget // of a statement that names several tables
 	together span          // such a statement; it runs in the scratch server as a whole
 
+	Updates *ComputedUpdates // of ON DUPLICATE KEY UPDATE
+
 	selection *selection // of an INSERT ... SELECT
 
 	edits []edit // of clauses that run in the scratch server
@@ -148,8 +150,12 @@ func (s *Statement) DeleteText(dst []byte, keys [][][]byte) []byte {
 // explainComputedWrite shows what runs where.
 func (s *Statement) explainComputedWrite(b *strings.Builder) {
 	w := s.ComputedWrite
-	if len(w.Targets) > 0 {
+	switch {
+	case len(w.Targets) > 0:
 		s.explainTargets(b)
+		return
+	case w.Updates != nil:
+		s.explainUpdates(b)
 		return
 	}
 	s.explainFetches(b)

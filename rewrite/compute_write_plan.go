@@ -45,7 +45,7 @@ func (u *unit) orComputed(p *Plan, why *fault.Error) (*Plan, *fault.Error) {
 	if why == nil || !u.planner.compute || u.inner {
 		return p, why
 	}
-	for _, plan := range []func(*computingWrite) (*Plan, *fault.Error){(*computingWrite).plan, (*computingWrite).planChoosing, (*computingWrite).planTogether} {
+	for _, plan := range []func(*computingWrite) (*Plan, *fault.Error){(*computingWrite).plan, (*computingWrite).planChoosing, (*computingWrite).planTogether, (*computingWrite).planUpsert} {
 		again := u.planner.unitOf(u.state, u.sql, u.toks)
 		c := &computingWrite{u: again, c: &computing{u: again, why: why}, w: &ComputedWrite{}, used: map[int]bool{}, inside: map[*computed]bool{}}
 		p, err := plan(c)
@@ -69,6 +69,7 @@ type computingWrite struct {
 	w         *ComputedWrite
 	used      map[int]bool       // columns that clauses which run in the scratch server name
 	values    bool               // columns may not be named
+	upserts   bool               // ON DUPLICATE KEY UPDATE is what runs in the scratch server
 	selecting bool               // the rows come from a SELECT, in which functions may give another value each time
 	inner     int                // derived tables and common table expressions around the query that is visited
 	inside    map[*computed]bool // queries that stand in one
@@ -121,6 +122,10 @@ func (c *computingWrite) Enter(n ast.Node) (ast.Node, bool) {
 	case *ast.DefaultExpr:
 		if len(c.w.Targets) == 0 || n.Name != nil {
 			c.c.Enter(n)
+		}
+	case *ast.ValuesExpr:
+		if !c.upserts {
+			c.fail(fault.Unsure.With("VALUES()"))
 		}
 	case *ast.VariableExpr: // the scratch server has none of the session's
 		c.fail(fault.Unsure.With("variable"))

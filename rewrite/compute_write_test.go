@@ -103,6 +103,30 @@ func TestComputedSelect(t *testing.T) {
 	}
 }
 
+// Expressions of ON DUPLICATE KEY UPDATE run over a copy of the twin that holds the rows which are met, and become values of them.
+func TestComputedUpdates(t *testing.T) {
+	s := computes(t, "INSERT INTO cases (case_id, user_id, case_status, patient_first) VALUES ('a', 'u1', 7, 'CANARY'), ('b', 'u2', 8, 'CANARY') ON DUPLICATE KEY UPDATE active = 1, case_status = VALUES(case_status), patient_first = CONCAT(patient_first, case_status, 'CANARY', VALUES(patient_first))")
+	u := s.ComputedWrite.Updates
+	if u == nil {
+		t.Fatal(s.Why)
+	}
+	text := string(s.UpsertText(u.Columns, [][][]byte{{[]byte("7"), []byte("x'41'")}, {[]byte("8"), []byte("x'42'")}}))
+	const want = "INSERT INTO `cases` (`case_status`, `patient_first`, " + RowNumber + ") VALUES (7, x'41', 1), (8, x'42', 2) ON DUPLICATE KEY UPDATE case_status = VALUES(case_status), patient_first = CONCAT(patient_first, case_status, 'CANARY', VALUES(patient_first))"
+	if text != want {
+		t.Errorf("computes %q, want %q", text, want)
+	}
+	sent, err := s.Text(nil, func(dst []byte, c Cell) ([]byte, error) {
+		if s.ComputesUpdate(c) {
+			return s.ChooseUpdate(dst, c.Column, []TargetRow{{Key: [][]byte{[]byte("a")}, Set: [][]byte{[]byte("x'01'")}}, {Key: [][]byte{[]byte("b")}, Set: [][]byte{[]byte("x'02'")}}}), nil
+		}
+		return append(dst, "x'00'"...), nil
+	})
+	const end = "case_status = VALUES(case_status), patient_first = CASE WHEN `app`.`cases`.`case_id` = x'61' THEN x'01' WHEN `app`.`cases`.`case_id` = x'62' THEN x'02' END"
+	if err != nil || !strings.HasSuffix(string(sent), end) || strings.Contains(string(sent), "CANARY") {
+		t.Errorf("sends %q, %v, want the end %q", sent, err, end)
+	}
+}
+
 // What stays refused: writes that would put plaintext into other columns, and what the scratch server cannot know.
 func TestComputedWritesRefused(t *testing.T) {
 	p := NewPlanner(appSchema(MySQL), 10).WithScratch()
@@ -134,6 +158,12 @@ func TestComputedWritesRefused(t *testing.T) {
 		"INSERT INTO cases SET case_id = 'a', user_id = 'u1', patient_first = 'x', patient_last = UPPER(patient_first)",
 		"INSERT INTO cases SET case_id = 'a', user_id = UPPER('u1'), patient_first = UPPER('x')",
 		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', UPPER('x')) ON DUPLICATE KEY UPDATE patient_first = 'y'",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', 'x') ON DUPLICATE KEY UPDATE demo_file = patient_first",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', 'x') ON DUPLICATE KEY UPDATE demo_file = VALUES(patient_first)",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', 'x') ON DUPLICATE KEY UPDATE patient_first = (SELECT MAX(last_name) FROM surgeon_list)",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', 'x') ON DUPLICATE KEY UPDATE patient_first = CONCAT(@x, patient_first)",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', 'x') ON DUPLICATE KEY UPDATE case_id = 'b', patient_first = UPPER(patient_first)",
+		"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('a', 'u1', 'x') ON DUPLICATE KEY UPDATE user_id = VALUES(user_id), patient_first = UPPER(patient_first)",
 	} {
 		if s, f := p.Plan(appState(), []byte(sql)); f == nil {
 			t.Errorf("%s is not refused: %s", sql, s.Why)

@@ -102,6 +102,11 @@ func (u *unit) tableRow(i int) bool {
 		}
 	}
 	at := i - 1
+	for j := range max(at, 0) {
+		if u.is(j, "DUPLICATE") && u.is(j+1, "KEY") {
+			return false // VALUES(column)
+		}
+	}
 	return u.is(at, "VALUES") && (at == 0 || u.op(at-1, "(") || u.is(at-1, "AS", "ALL", "DISTINCT", "UNION", "EXCEPT", "INTERSECT"))
 }
 

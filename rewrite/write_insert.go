@@ -31,8 +31,9 @@ type insertPlan struct {
 }
 
 type updateCell struct {
-	column int
-	value  span
+	column   int
+	value    span
+	computed bool // an expression, which the scratch server computes
 }
 
 // planInsert plans INSERT and REPLACE.
@@ -68,7 +69,9 @@ type inserting struct {
 	list   tupleList
 	// computed says that values of protected columns may be expressions, which somebody else looks at.
 	computed bool
-	dup      int // token of ON in ON DUPLICATE KEY UPDATE, -1 without it
+	// expressions says the same of ON DUPLICATE KEY UPDATE.
+	expressions bool
+	dup         int // token of ON in ON DUPLICATE KEY UPDATE, -1 without it
 
 	alias        span // AS new [(columns)] in front of ON DUPLICATE KEY UPDATE
 	aliasName    string
@@ -142,7 +145,7 @@ func (in *inserting) plan() (*Plan, *fault.Error) {
 }
 
 func (in *inserting) finish(w *writePlan) (*Plan, *fault.Error) {
-	if !in.computed { // else whoever looks at the values asks
+	if !in.computed && !in.expressions { // else whoever looks at the values asks
 		if err := in.r.accounted(); err != nil {
 			return nil, err
 		}

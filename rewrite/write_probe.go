@@ -18,7 +18,7 @@ func (s *Statement) Probes() ([]Probe, error) {
 	}
 	p := &prober{s: s, seen: map[string]bool{}}
 	p.rows = s.Rows()
-	if in := &s.write.insert; p.rows > 1 && (len(in.updates) > 0 || in.setsKeys) {
+	if in := &s.write.insert; p.rows > 1 && (in.setsLiterals() || in.setsKeys) {
 		return nil, fault.SeveralRows.With("a literal or key is set for %d rows", p.rows)
 	}
 	s.eachTuple(func(row int, values []span) {
@@ -27,6 +27,11 @@ func (s *Statement) Probes() ([]Probe, error) {
 		}
 	})
 	return p.probes, p.err
+}
+
+// setsLiterals reports whether ON DUPLICATE KEY UPDATE gives a protected column a literal, which is sealed for one owner.
+func (in *insertPlan) setsLiterals() bool {
+	return slices.ContainsFunc(in.updates, func(u updateCell) bool { return !u.computed })
 }
 
 // Rows is how many VALUES tuples an INSERT or REPLACE has.

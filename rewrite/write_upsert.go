@@ -78,6 +78,10 @@ func (in *inserting) duplicate(w *writePlan, c int, a assignment, e ast.ExprNode
 			w.insert.copies = append(w.insert.copies, c)
 			return nil
 		}
+		if in.expressions {
+			w.insert.updates = append(w.insert.updates, updateCell{column: c, value: a.value, computed: true})
+			return nil
+		}
 		if _, ok := in.u.bound().literal(a.value); !ok {
 			return fault.SelfAssigned.With("column %s", w.table.Columns[c].Name)
 		}

@@ -152,3 +152,17 @@ DELETE c FROM cases c LEFT JOIN deleted_cases d ON d.patient_first = c.patient_f
 DELETE s FROM surgeon_list s JOIN cases c ON c.patient_first = s.first_name WHERE s.surgeon_id < 3
 DELETE c FROM cases c WHERE c.patient_first = 5
 DELETE c FROM cases c WHERE c.patient_last IN (SELECT patient_last FROM deleted_cases)
+-- Expressions in ON DUPLICATE KEY UPDATE.
+INSERT INTO cases (case_id, user_id, patient_first, patient_last, patient_dob, case_status) VALUES ('o1', '{P1}', 'Ann', 'Smith', '1970-01-02', 1), ('o2', '{P2}', 'Bob', NULL, '1980-02-03', 2), ('o3', '{P1}', 'Cyd', '', NULL, 3)
+INSERT INTO cases (case_id, user_id, patient_first, patient_last) VALUES ('o1', '{P1}', 'X', 'Y') ON DUPLICATE KEY UPDATE patient_last = CONCAT(patient_last, VALUES(patient_last))
+INSERT INTO cases (case_id, user_id, patient_first, patient_last) VALUES ('o1', '{P2}', 'X', 'Y'), ('o2', '{P2}', 'Q', 'Z'), ('o4', '{P3}', 'New', 'Row') ON DUPLICATE KEY UPDATE patient_first = CONCAT(cases.patient_first, '/', VALUES(patient_first)), patient_last = COALESCE(patient_last, VALUES(patient_last)), case_status = case_status + 1
+INSERT INTO cases (case_id, user_id, patient_first, patient_last) VALUES ('o3', '{P1}', 'New', 'Name') ON DUPLICATE KEY UPDATE patient_first = IF(patient_first = 'cyd', VALUES(patient_last), patient_first), patient_last = patient_first
+INSERT INTO cases (case_id, user_id, patient_first, case_status) VALUES ('o3', '{P1}', 'New', 9) ON DUPLICATE KEY UPDATE case_status = VALUES(case_status), patient_first = CONCAT(patient_first, case_status), patient_dob = COALESCE(patient_dob, '2001-02-03') + INTERVAL 1 DAY
+INSERT IGNORE INTO cases (case_id, user_id, patient_first) VALUES ('o1', '{P1}', 'x') ON DUPLICATE KEY UPDATE patient_first = REPEAT('y', 300)
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('o1', '{P1}', 'x') ON DUPLICATE KEY UPDATE patient_first = patient_first
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('o1', '{P1}', 'x'), ('o2', '{P2}', 'z') ON DUPLICATE KEY UPDATE patient_first = UPPER('both'), patient_last = NULL
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('o5', '{P1}', 'x') ON DUPLICATE KEY UPDATE patient_first = LOWER(patient_first)
+INSERT INTO cases SET case_id = 'o5', user_id = '{P1}', patient_first = 'set' ON DUPLICATE KEY UPDATE patient_dob = DATE_ADD('2000-02-28', INTERVAL 1 DAY), patient_last = LEFT(VALUES(patient_first), 2)
+INSERT INTO cases (case_id, user_id, patient_first) SELECT case_id, user_id, CONCAT(patient_first, '?') FROM cases c WHERE c.case_id LIKE 'o%' ON DUPLICATE KEY UPDATE patient_last = CONCAT('<', VALUES(patient_first), '>')
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('o1', '{P1}', 'x') ON DUPLICATE KEY UPDATE patient_first = REPEAT('y', 300)
+INSERT INTO cases (case_id, user_id, patient_first) VALUES ('o5', '{P1}', 'x') ON DUPLICATE KEY UPDATE patient_dob = CONCAT('no', ' date')
