@@ -139,6 +139,7 @@ UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_
 UPDATE IGNORE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_first = REPEAT(c.patient_first, 100) WHERE c.case_id = 'm1'
 UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_dob = c.patient_dob + INTERVAL 1 YEAR, c.paid_to_provider_ts = '2024-05-06 07:08:09', c.case_date = DATE(c.case_create_ts) WHERE c.patient_dob > '1900-01-01'
 UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 70 WHERE c.patient_last = 'nobody of this name'
+UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_first = LEFT(c.patient_first, 1), s.surgeon_id = 100001 WHERE c.case_id = 'm2'
 UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.patient_first = DEFAULT, c.patient_last = NULL WHERE c.case_id = 'm5' AND c.patient_last > 'A'
 UPDATE cases c JOIN surgeon_list s ON s.surgeon_id = c.surgeon_id SET c.case_status = 71 WHERE c.patient_last IN (SELECT last_name FROM surgeon_list)
 UPDATE cases c JOIN (SELECT MAX(patient_last) AS m FROM deleted_cases) d ON c.patient_last >= d.m SET c.case_status = 72
