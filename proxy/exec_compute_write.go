@@ -64,16 +64,15 @@ func (c *computedWrite) run() (packet.OK, error) {
 	if err := c.s.reading(false, c.read); err != nil {
 		return packet.OK{}, err
 	}
-	if len(c.rows) > 0 || c.st.ComputedWrite.Subqueries { // a subquery can fail without a row
-		if c.compute.scratch, err = c.s.srv.cfg.Scratch.Session(c.s.ctx, settings); err != nil {
-			return packet.OK{}, err
-		}
-		if err := c.s.reading(false, c.compute.fetches); err != nil {
-			return packet.OK{}, err
-		}
-		if err := c.choose(); err != nil {
-			return packet.OK{}, err
-		}
+	// Also without a row: a subquery can fail, or a function not be there.
+	if c.compute.scratch, err = c.s.srv.cfg.Scratch.Session(c.s.ctx, settings); err != nil {
+		return packet.OK{}, err
+	}
+	if err := c.s.reading(false, c.compute.fetches); err != nil {
+		return packet.OK{}, err
+	}
+	if err := c.choose(); err != nil {
+		return packet.OK{}, err
 	}
 	if n := len(c.rows); n > c.s.srv.cfg.Limits.LookupRows {
 		return packet.OK{}, fault.TooManyRows.With("%d rows", n)
@@ -245,7 +244,7 @@ func (c *computedWrite) text() ([]byte, error) {
 // assigned are the values that the UPDATE gives the protected columns of the rows.
 func (c *computedWrite) assigned() ([][][]byte, error) {
 	w := c.st.ComputedWrite
-	if len(w.Assigned) == 0 || c.compute.scratch == nil {
+	if len(w.Assigned) == 0 {
 		return nil, nil
 	}
 	columns := make([]int, len(w.Columns))

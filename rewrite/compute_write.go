@@ -23,7 +23,6 @@ type ComputedWrite struct {
 	Assigned         []int         // protected columns that an UPDATE assigns, in the order of the text
 	Fetches          []Fetch       // of the tables in subqueries
 	ReadsTarget      bool          // MySQL's error 1093: a subquery reads the table that is written to
-	Subqueries       bool          // there are some: the scratch server is asked although no row is meant
 
 	name            string       // what the statement calls the table
 	rows            []clauseText // question for the rows

@@ -143,7 +143,6 @@ func (c *computingWrite) question(src *source, table span, conditions []span, ta
 //
 // MySQL lets no subquery read the table that is written to, unless it makes a table of it first.
 func (c *computingWrite) subqueries(names map[string]int) {
-	c.w.Subqueries = len(c.c.blocks) > 0
 	for _, b := range c.c.blocks {
 		for _, t := range b.tables {
 			switch {
