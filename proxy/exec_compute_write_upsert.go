@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 
+	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
+	"phiproxy/rewrite/logical"
 	"phiproxy/rewrite/token"
 	"phiproxy/scratch"
 )
@@ -170,6 +172,12 @@ func (w *writer) scratchLiteral(t *rewrite.Table, column, row int, l rewrite.Lit
 		return []byte("NULL"), nil
 	case len(plain) == 0:
 		return []byte("''"), nil
+	}
+	switch t.Columns[column].Protected.Type.Form() {
+	case logical.Digits:
+		return plain, nil
+	case logical.Bytes:
+		return packet.AppendBinaryLiteral(nil, plain), nil
 	}
 	return append(hex.AppendEncode([]byte("_utf8mb4 x'"), plain), '\''), nil
 }
