@@ -269,7 +269,8 @@ func (s side) anonymous(text string) string { return strings.ReplaceAll(text, s.
 
 func (s side) anonymizeColumns(columns []client.Column) {
 	for i := range columns {
-		columns[i].Schema = s.anonymous(columns[i].Schema)
+		c := &columns[i]
+		c.Schema, c.Name, c.OrgName = s.anonymous(c.Schema), s.anonymous(c.Name), s.anonymous(c.OrgName)
 	}
 }
 

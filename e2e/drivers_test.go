@@ -53,7 +53,7 @@ func target(p *harness.Proxy) []string {
 	return []string{host, port, servers.AppUser, servers.AppPassword, p.Database}
 }
 
-const programTimeout = 20 * time.Second
+const programTimeout = time.Minute
 
 // program runs a program that must succeed, and returns what it printed.
 func program(t *testing.T, stdin string, env []string, name string, args ...string) string {

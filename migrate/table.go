@@ -23,8 +23,11 @@ type target struct {
 func (p *planner) table(ctx context.Context, t *catalog.Table) error {
 	before := len(p.plan.Refusals)
 	info := p.found.Table(t.Schema, t.Name)
-	if info == nil || info.Kind != catalog.BaseTable {
-		p.refuse(t, "", "there is no such table; correct `tables:` in the configuration, or create it first")
+	switch {
+	case info == nil: // the catalog warns of it
+		return nil
+	case info.Kind != catalog.BaseTable:
+		p.refuse(t, "", "is not a base table; name the table itself in the configuration, not a view of it")
 		return nil
 	}
 	definition, err := p.showCreate(ctx, info)

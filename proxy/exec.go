@@ -25,6 +25,8 @@ func (s *session) execText(st *rewrite.Statement) error {
 
 func (s *session) execPlanned(st *rewrite.Statement) error {
 	switch {
+	case st.Definition != nil:
+		return s.execDefinition(st)
 	case st.ComputedWrite != nil:
 		return s.execComputedWrite(st)
 	case st.Verdict == rewrite.Direct:

@@ -175,6 +175,9 @@ func (s *session) passRows(t transformer) error {
 		if err != nil {
 			return s.endEarly(unreadable(err))
 		}
+		if row == nil { // not for the client
+			continue
+		}
 		s.row = row
 		s.rows++
 		if t.seen != nil {

@@ -9,7 +9,6 @@ import (
 	"phiproxy/proxy/packet"
 	"phiproxy/proxy/result"
 	"phiproxy/rewrite"
-	"phiproxy/rewrite/fault"
 )
 
 // onFieldList answers COM_FIELD_LIST, with which the mysql command line learns the columns of every table: definitions
@@ -40,8 +39,8 @@ func (s *session) listedTable(p []byte) (*rewrite.Table, error) {
 	}
 	schema := s.planner.Schema()
 	key := schema.Key(s.state.Database, string(name))
-	if _, opaque := schema.Opaque[key]; opaque {
-		return nil, fault.Opaque.With("COM_FIELD_LIST")
+	if err := schema.Unreachable(s.state.Database, string(name)); err != nil {
+		return nil, err
 	}
 	if t := schema.Tables[key]; t != nil && t.Protected {
 		return t, nil

@@ -49,6 +49,8 @@ type Config struct {
 	Planner func() *rewrite.Planner
 	// SchemaChanged, when set, is called after a statement that may have changed tables, views or routines.
 	SchemaChanged func()
+	// Definitions, when set, keeps what protected columns are to clients in step with DDL that comes through the proxy.
+	Definitions Definitions
 	// Keys finds the data keys of owners.
 	Keys Keys
 	// Scratch runs statements that compute with protected values; the planner must know whether it is there.

@@ -238,7 +238,7 @@ func (c *computing) because(why *fault.Error) {
 
 // whatever reports whether a statement is refused for a name that no server may be asked about.
 func whatever(why *fault.Error) bool {
-	return why.Fault == fault.Opaque || why.Fault == fault.NoDatabase || why.Fault == fault.OtherCase
+	return slices.Contains([]*fault.Fault{fault.Opaque, fault.NoDatabase, fault.OtherCase, fault.Absent, fault.NotReady}, why.Fault)
 }
 
 // isQuery reports whether the scratch server can run a statement: one that reads, and changes nothing but variables.

@@ -154,7 +154,7 @@ func TestComputeRefusals(t *testing.T) {
 	p := NewPlanner(appSchema(MySQL), 10).WithScratch()
 	for _, c := range []struct{ sql, database, want string }{
 		{"SELECT patient_first FROM cases", "", "PHI-1116"}, {"SELECT UPPER(patient_first) FROM cases", "", "PHI-1116"}, {"SELECT UPPER(patient_first) FROM CASES", "app", "PHI-1145"},
-		{"SELECT UPPER(other) FROM case_view", "app", "PHI-1117"}, {"SELECT case_name(case_id), UPPER(patient_first) FROM cases", "app", "PHI-1117"},
+		{"SELECT UPPER(other) FROM case_view", "app", "PHI-1117"}, {"SELECT UPPER(secret) FROM absent", "app", "PHI-1170"}, {"SELECT case_name(case_id), UPPER(patient_first) FROM cases", "app", "PHI-1117"},
 		{"SELECT UPPER(patient_first) FROM cases, other.things", "app", "PHI-2210"}, {"SELECT UPPER(patient_first), initials_of(case_id) FROM cases", "app", "PHI-2211"},
 		{"SELECT UPPER(patient_first), app.initials_of(case_id) FROM cases", "app", "PHI-2211"}, {"SELECT GET_LOCK('x', 0), UPPER(patient_first) FROM cases", "app", "PHI-2211"},
 	} {

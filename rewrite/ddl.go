@@ -78,18 +78,16 @@ func (u *unit) planTable(i int) (*Plan, *fault.Error) {
 	for u.is(i, "IF", "NOT", "EXISTS") {
 		i++
 	}
-	target, err := u.protectedAt(i)
-	if err != nil {
+	c, next, err := u.target(i)
+	switch {
+	case err != nil:
 		return nil, err
+	case c == nil:
+		return u.planOtherTable(next)
+	case u.is(0, "ALTER"):
+		return u.planAlter(c, next)
 	}
-	_, _, next, _ := u.table(i)
-	if target != nil {
-		if u.is(0, "ALTER") && u.is(next, "DISABLE", "ENABLE") && u.is(next+1, "KEYS") && next+2 == u.end {
-			return relay("moves no value of a protected column"), nil
-		}
-		return nil, fault.SchemaChange.With("TABLE")
-	}
-	return u.planOtherTable(next)
+	return u.planCreate(c, next)
 }
 
 // planOtherTable plans the definition of a table that is not protected: it may refer to a protected one by foreign keys
@@ -110,7 +108,7 @@ func (u *unit) planOtherTable(i int) (*Plan, *fault.Error) {
 				return nil, fault.SchemaChange.With("qualified name")
 			}
 		case u.is(m-1, "TO", "AS", "RENAME"), u.op(m-1, "=") && u.is(m-2, "RENAME"):
-			return nil, fault.SchemaChange.With("RENAME")
+			return nil, fault.Renamed.With("ALTER TABLE ... RENAME")
 		}
 	}
 	for k := i; k < u.end; k++ {
@@ -132,31 +130,43 @@ func (u *unit) references(i int) *fault.Error {
 	_, _, next, _ := u.table(i)
 	for next++; next < u.end && !u.op(next, ")"); next++ {
 		if name, ok := u.name(next); ok && u.planner.names.columns[fold(name)] {
-			return fault.SchemaChange.With("foreign key on a protected column")
+			return fault.ColumnUsed.With("foreign key")
 		}
 	}
 	return nil
 }
 
-// planIndex plans CREATE INDEX i ON t: only the table matters.
+// planIndex plans CREATE INDEX i ON t and DROP INDEX i ON t.
 func (u *unit) planIndex(at int) (*Plan, *fault.Error) {
 	on := u.find(at, "ON")
 	if on < 0 {
 		return nil, fault.SchemaChange.With("INDEX")
 	}
-	t, err := u.protectedAt(on + 1)
-	if err != nil {
+	c, next, err := u.target(on + 1)
+	switch {
+	case err != nil:
 		return nil, err
+	case c == nil:
+		return relay("the table is not protected"), nil
+	case u.protectedIn(c, span{next, u.end}) >= 0:
+		return nil, fault.ColumnUsed.With("CREATE INDEX")
 	}
-	if t != nil {
-		return nil, fault.SchemaChange.With("INDEX")
+	return u.defining(c, "the index uses no protected column"), nil
+}
+
+// planDrop plans DROP TABLE that names a protected table.
+func (u *unit) planDrop() (*Plan, *fault.Error) {
+	for _, at := range u.mentions(1) {
+		if c, _, err := u.target(at); err == nil && c != nil {
+			return u.defining(c, "moves no value of a protected column"), nil
+		}
 	}
-	return relay("the table is not protected"), nil
+	return relay("moves no value of a protected column"), nil
 }
 
 func (u *unit) planRename() (*Plan, *fault.Error) {
 	if u.is(1, "USER") {
 		return relay("names no table"), nil
 	}
-	return nil, fault.SchemaChange.With("RENAME")
+	return nil, fault.Renamed.With("RENAME TABLE")
 }

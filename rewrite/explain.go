@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +25,7 @@ func (p *Planner) Explain(st State, sql string) string {
 	fmt.Fprintf(&b, "verdict: %s\nreason:  %s\n", s.Verdict, s.Why)
 	s.explainText(&b)
 	s.explainOutputs(&b)
-	if s.Show != nil {
+	if s.Show != nil && s.Show.Table != nil {
 		fmt.Fprintf(&b, "shows:   the definition of %s.%s\n", s.Show.Table.Schema, s.Show.Table.Name)
 	}
 	return b.String()
@@ -43,6 +44,10 @@ func (s *Statement) explainText(b *strings.Builder) {
 		s.explainComputedWrite(b)
 	}
 	if s.Verdict == Relay || s.Verdict == Scratch || s.Show != nil {
+		return
+	}
+	if s.Definition != nil {
+		s.explainDefinition(b)
 		return
 	}
 	if s.Verdict == Lookup {
@@ -77,6 +82,16 @@ func (s *Statement) explainFetches(b *strings.Builder) {
 			fmt.Fprintf(b, "backend: %s\n         into %s, for %s\n", text, f.Work, f.Alias)
 		}
 	}
+}
+
+// explainDefinition shows the text with a type that stands for those which the columns need.
+func (s *Statement) explainDefinition(b *strings.Builder) {
+	if len(s.Definition.Columns) == 0 {
+		fmt.Fprintf(b, "sent:    %s\n", s.SQL)
+		return
+	}
+	fmt.Fprintf(b, "scratch: %s\n", s.Question(nil, "question", ""))
+	fmt.Fprintf(b, "sent:    %s\n", s.DefinitionText(nil, slices.Repeat([]string{"VARBINARY(n)"}, len(s.Definition.Columns))))
 }
 
 func (s *Statement) explainProbes(b *strings.Builder) {

@@ -34,6 +34,12 @@ func newNames(s *Schema) *names {
 			}
 		}
 	}
+	for _, c := range s.Configured {
+		n.tables[fold(c.Name)] = true
+		for column := range c.IDs {
+			n.columns[column] = true
+		}
+	}
 	for key := range s.Opaque {
 		_, name, _ := strings.Cut(key, "\x00")
 		n.opaque[fold(name)] = true
@@ -54,11 +60,16 @@ func (n *names) otherCase(s *Schema, schema, name string) bool {
 		return false
 	}
 	key := s.Key(schema, name)
-	if _, opaque := s.Opaque[key]; opaque {
+	if _, opaque := s.Opaque[key]; opaque || s.Configured[key] != nil {
 		return false
 	}
 	for _, t := range s.Tables {
 		if t.Protected && fold(t.Schema) == fold(schema) && fold(t.Name) == fold(name) {
+			return true
+		}
+	}
+	for _, c := range s.Configured {
+		if fold(c.Schema) == fold(schema) && fold(c.Name) == fold(name) {
 			return true
 		}
 	}
@@ -93,8 +104,8 @@ func (n *names) opaqueRoutine(s *Schema, schema, name string) bool {
 	return false
 }
 
-// words of which a statement may build SQL at run time or choose a character set.
-var words = []string{"prepare", "immediate", "atomic", "names", "charset", "character", "collation_connection"}
+// words of which a statement may build SQL at run time, choose a character set, or ask for the types of columns.
+var words = []string{"prepare", "immediate", "atomic", "names", "charset", "character", "collation_connection", infoColumns, "tables"}
 
 // spellings are those of the protected tables and of opaque views and routines.
 func (n *names) spellings() []string {

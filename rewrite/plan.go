@@ -41,6 +41,8 @@ type Plan struct {
 	Outputs []Output
 	// Show is set for DESCRIBE, SHOW COLUMNS and SHOW CREATE TABLE of a protected table.
 	Show *Show
+	// Definition is set for statements that define a protected table.
+	Definition *Definition
 	// Touches lists the protected tables and columns that the statement reads or writes, for audit and metrics.
 	Touches []Touch
 	Writes  bool // INSERT, REPLACE, UPDATE
@@ -108,8 +110,9 @@ type Touch struct {
 
 // Show is a question for the schema whose answer must show logical types.
 type Show struct {
-	Table *Table
-	Kind  ShowKind
+	Table  *Table // nil for ShowTables
+	Kind   ShowKind
+	Hidden []string // tables whose lines are left out, for ShowTables
 }
 
 // ShowKind tells the layout of the answer.
@@ -119,6 +122,7 @@ const (
 	ShowColumns     ShowKind = iota // DESCRIBE, SHOW COLUMNS: Field, Type, Null, Key, Default, Extra
 	ShowFullColumns                 // SHOW FULL COLUMNS: Field, Type, Collation, Null, ...
 	ShowCreate                      // SHOW CREATE TABLE: Table, Create Table
+	ShowTables                      // SHOW [FULL] TABLES: name, Table_type
 )
 
 // Literal is one value in the client's text.

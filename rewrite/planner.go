@@ -117,6 +117,11 @@ func (u *unit) plan() (*Plan, *fault.Error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(u.schema.InfoColumns) > 0 && !u.inner {
+		if p, err = u.planInformation(p); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortStableFunc(p.edits, func(a, b edit) int { return a.at - b.at })
 	return p, nil
 }
@@ -136,11 +141,15 @@ func (u *unit) dispatch() (*Plan, *fault.Error) {
 	case u.is(0, "CREATE", "ALTER"):
 		return u.planDefinition()
 	case u.is(0, "DROP") && u.hasWord(1, "INDEX") && u.namesAny(1):
-		return nil, fault.SchemaChange.With("DROP INDEX")
+		return u.planIndex(1)
+	case u.is(0, "DROP") && u.hasWord(1, "TABLE", "TABLES") && u.namesAny(1):
+		return u.planDrop()
 	case u.is(0, harmless...) && !(u.hasWord(1, "SELECT") && u.namesAny(1)), u.is(0, "GRANT", "REVOKE"):
 		return relay("moves no value of a protected column"), nil
 	case u.is(0, compound...), u.is(0, "BEGIN") && u.is(1, "NOT"):
 		return u.planCompound()
+	case u.is(0, "SHOW") && u.hasWord(1, "TABLES"):
+		return u.planShow()
 	case !u.namesAny(0):
 		return relay("names no protected table"), nil
 	case u.namesReserved():

@@ -325,8 +325,8 @@ func (r *resolver) baseTable(schema, name string, s *source) (*source, *fault.Er
 		r.u.touched = r.u.touched || v.Protected
 		return baseSource(v, s), nil
 	}
-	if _, opaque := r.u.schema.Opaque[r.u.schema.Key(schema, name)]; opaque {
-		return nil, fault.Opaque.With("view %s.%s", schema, name)
+	if err := r.u.schema.Unreachable(schema, name); err != nil {
+		return nil, err
 	}
 	t, err := r.u.protected(schema, name)
 	if err != nil {

@@ -1,8 +1,11 @@
 package rewrite
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
+	"phiproxy/rewrite/fault"
 	"phiproxy/rewrite/logical"
 )
 
@@ -23,6 +26,13 @@ type Schema struct {
 	ServerVersion  int               // 80039 for 8.0.39, 101119 for 10.11.19; what /*!nnnnn compares with
 	LowerCaseNames int               // @@lower_case_table_names: 0 compares table and schema names as bytes, 1 and 2 do not
 	Tables         map[string]*Table // Key(schema, table) -> table; every base table of the schemas that hold protected tables
+	// Configured are the tables that the configuration protects, whether they exist or not. Key(schema, table) -> table.
+	Configured map[string]*Configured
+	// Home is the database that holds the proxy's own tables, Own are their names.
+	Home string
+	Own  []string
+	// InfoColumns are the columns of information_schema.COLUMNS in order.
+	InfoColumns []string
 	// Opaque names of views and routines whose definition reads a protected table or builds SQL at run time:
 	// a statement that names one is refused. Key(schema, name) -> why.
 	Opaque map[string]string
@@ -53,6 +63,55 @@ type Table struct {
 	Flag      int  // column index of the flag column (phi_encrypted), -1 without one
 	ShowFlag  bool // config `show: stored`: clients see the flag as stored; otherwise they see 0
 	Migrating bool // rows may still hold plaintext or values of the guide's format
+}
+
+// Unreachable is why a view or table must not be named, nil for one that may.
+func (s *Schema) Unreachable(schema, name string) *fault.Error {
+	key := s.Key(schema, name)
+	why, opaque := s.Opaque[key]
+	switch {
+	case !opaque:
+		return nil
+	case s.Configured[key] != nil:
+		return fault.NotReady.With("%s.%s: %s", schema, name, why)
+	}
+	return fault.Opaque.With("%s.%s", schema, name)
+}
+
+// ownNames lists the proxy's own tables as SQL texts, "" when there are none.
+func (s *Schema) ownNames() string {
+	texts := make([]string, len(s.Own))
+	for i, name := range s.Own {
+		texts[i] = infoText(name)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// protectedTables are the schema's protected tables, and the views that show them, each in order of their names.
+func protectedTables(s *Schema) []*Table {
+	var list []*Table
+	for _, all := range []map[string]*Table{s.Tables, s.Views} {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if all[key].Protected {
+				list = append(list, all[key])
+			}
+		}
+	}
+	return list
+}
+
+// Configured is what the configuration says of a protected table.
+type Configured struct {
+	Schema, Name string
+	Owner        string            // column with each row's owner
+	Flag         string            // flag column, "" for a table without one
+	IDs          map[string]string // protected column, in lower case -> its id
+}
+
+// protects reports whether a column is one of the protected ones.
+func (c *Configured) protects(column string) bool {
+	_, ok := c.IDs[fold(column)]
+	return ok
 }
 
 // Column is one column as the backend's information_schema describes it.

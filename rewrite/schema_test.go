@@ -52,7 +52,9 @@ var caseColumns = []string{
 
 // appSchema is the application's database as far as its statements on cases go.
 func appSchema(flavor Flavor) *Schema {
-	s := &Schema{Version: 1, Flavor: flavor, ServerVersion: 90700, Tables: map[string]*Table{}, Opaque: map[string]string{}}
+	s := &Schema{Version: 1, Flavor: flavor, ServerVersion: 90700, Tables: map[string]*Table{}, Configured: map[string]*Configured{}, Opaque: map[string]string{}}
+	s.InfoColumns = []string{"TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "DATA_TYPE", "CHARACTER_MAXIMUM_LENGTH"}
+	s.Home, s.Own = "app", []string{"phiproxy_columns"}
 	if flavor == MariaDB {
 		s.ServerVersion = 101119
 	}
@@ -76,6 +78,22 @@ func appSchema(flavor Flavor) *Schema {
 	} {
 		s.Tables[s.Key("app", t.Name)] = t
 	}
+	for key, t := range s.Tables {
+		if !t.Protected {
+			continue
+		}
+		c := &Configured{Schema: t.Schema, Name: t.Name, Owner: t.Columns[t.Owner].Name, IDs: map[string]string{}}
+		if t.Flag >= 0 {
+			c.Flag = t.Columns[t.Flag].Name
+		}
+		for i := range t.Columns {
+			if p := t.Columns[i].Protected; p != nil {
+				c.IDs[t.Columns[i].Name] = p.ID
+			}
+		}
+		s.Configured[key] = c
+	}
+	s.Configured[s.Key("app", "absent")] = &Configured{Schema: "app", Name: "absent", Owner: "o", IDs: map[string]string{"secret": "absent.secret"}}
 	for _, o := range []string{"case_view", "copy_cases", "case_name"} {
 		s.Opaque[s.Key("app", o)] = "reads app.cases"
 	}

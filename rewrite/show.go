@@ -19,8 +19,22 @@ func (u *unit) planShow() (*Plan, *fault.Error) {
 		return u.showColumns(i+2, full)
 	case u.is(i, "CREATE") && u.is(i+1, "TABLE"):
 		return u.showTable(i+2, ShowCreate)
+	case u.is(i, "TABLES"):
+		return u.showTables(i + 1), nil
 	}
 	return relay("shows no type of a protected column"), nil
+}
+
+// showTables plans SHOW TABLES [FROM db]: the proxy's own tables are left out.
+func (u *unit) showTables(i int) *Plan {
+	schema := u.state.Database
+	if u.is(i, "FROM", "IN") {
+		schema, _ = u.name(i + 1)
+	}
+	if len(u.schema.Own) == 0 || u.schema.Key(schema, "") != u.schema.Key(u.schema.Home, "") {
+		return relay("shows no type of a protected column")
+	}
+	return &Plan{Verdict: Direct, Why: "the proxy's own tables are not shown", Show: &Show{Kind: ShowTables, Hidden: u.schema.Own}}
 }
 
 // showColumns plans SHOW COLUMNS FROM t [FROM db] [LIKE 'x'] from the table's name on.
@@ -40,10 +54,26 @@ func (u *unit) showColumns(i int, full bool) (*Plan, *fault.Error) {
 		kind = ShowFullColumns
 	}
 	p, err := u.show(schema, name, kind)
-	if err == nil && p.Show != nil && (u.is(1, "EXTENDED") || u.is(2, "EXTENDED") || u.is(next, "WHERE")) {
+	if err == nil && p.Show != nil && u.filtersTypes(next) {
 		return nil, fault.ShowFilter.With("SHOW COLUMNS")
 	}
 	return p, err
+}
+
+// filtersTypes reports whether a WHERE at token i looks at what the answer shows otherwise than the database: the database
+// chooses the lines.
+func (u *unit) filtersTypes(i int) bool {
+	for ; i < u.end; i++ {
+		name, ok := u.name(i)
+		if !ok {
+			continue
+		}
+		switch fold(name) {
+		case "type", "collation", "default", "column_type", "collation_name", "column_default", "data_type", "character_set_name":
+			return true
+		}
+	}
+	return false
 }
 
 // showTable plans a statement that shows a table whose name begins at token i.
@@ -62,11 +92,11 @@ func (u *unit) show(schema, name string, kind ShowKind) (*Plan, *fault.Error) {
 	if v := u.schema.Views[u.schema.Key(schema, name)]; v != nil && v.Protected && kind != ShowCreate {
 		return &Plan{Verdict: Direct, Why: "the answer shows the logical types of protected columns", Show: &Show{Table: v, Kind: kind}}, nil
 	}
-	if _, opaque := u.schema.Opaque[u.schema.Key(schema, name)]; opaque && kind != ShowCreate {
-		return nil, fault.Opaque.With("view %s.%s", schema, name)
+	if err := u.schema.Unreachable(schema, name); err != nil && (kind != ShowCreate || err.Fault == fault.NotReady) {
+		return nil, err
 	}
 	t, err := u.protected(schema, name)
-	if err != nil {
+	if err != nil && err.Fault != fault.Absent {
 		return nil, err
 	}
 	if t == nil {

@@ -134,8 +134,15 @@ func (u *unit) protected(schema, name string) (*Table, *fault.Error) {
 		return t, nil
 	case t == nil && u.planner.names.otherCase(u.schema, schema, name):
 		return nil, fault.OtherCase.With("%s.%s", schema, name)
+	case t == nil && u.configured(schema, name) != nil:
+		return nil, fault.Absent.With("%s.%s", schema, name)
 	}
 	return nil, nil
+}
+
+// configured is what the configuration says of a table, nil for one that is not protected.
+func (u *unit) configured(schema, name string) *Configured {
+	return u.schema.Configured[u.schema.Key(schema, name)]
 }
 
 // mentions returns the tokens of [from, u.end) that are spelled like a protected table or an opaque view or routine.

@@ -21,6 +21,7 @@ import (
 	"phiproxy/keys"
 	"phiproxy/keys/store"
 	"phiproxy/keys/usage"
+	"phiproxy/migrate"
 	"phiproxy/migrate/catalog"
 	"phiproxy/proxy"
 	"phiproxy/rewrite"
@@ -138,6 +139,7 @@ func (a *assembly) makeProxy(context.Context) error {
 		BackendCompression:   compression(a.cfg.Backend.Compression),
 		Planner:              a.planner.Load,
 		SchemaChanged:        a.schemaChanged,
+		Definitions:          definitions{migrate.NewDefiner(a.store, catalogTables(a.cfg)), a.schema},
 		Keys:                 a.ring,
 		Scratch:              a.scratch,
 		Access:               a.access,

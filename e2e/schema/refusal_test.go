@@ -44,7 +44,7 @@ var refusals = []struct {
 	{name: "now", create: "CREATE TABLE t (ID OWNER, c DATETIME DEFAULT CURRENT_TIMESTAMP)", want: "DEFAULT other than NULL"},
 	{name: "binary", create: "CREATE TABLE t (ID OWNER, c VARBINARY(20)) SELECT 1 AS id, 'o' AS o, x'F800' AS c", want: "does not tell what it was"},
 	{name: "no column", create: "CREATE TABLE t (ID OWNER)", want: "no such column"},
-	{name: "view", create: "CREATE VIEW t AS SELECT id, id AS o, id AS c FROM other", want: "no such table"},
+	{name: "view", create: "CREATE VIEW t AS SELECT id, id AS o, id AS c FROM other", want: "not a base table"},
 	{name: "history", create: "CREATE TABLE t (ID OWNER, c VARCHAR(20)) WITH SYSTEM VERSIONING", want: "SYSTEM VERSIONING", only: servers.MariaDB},
 	{name: "no room", create: "CREATE TABLE t (ID OWNER, c VARCHAR(5000) NOT NULL DEFAULT '', d VARCHAR(11200)) CHARACTER SET utf8mb4", want: "no room"},
 }

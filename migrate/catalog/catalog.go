@@ -10,7 +10,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
+	"phiproxy/keys/store"
 	"phiproxy/rewrite"
 )
 
@@ -86,9 +88,21 @@ func (d *Database) Snapshot(tables []Table) *Snapshot {
 
 func (d *Database) emptySchema() *rewrite.Schema {
 	return &rewrite.Schema{
+		Home: d.Server.Database, Own: d.own(), InfoColumns: d.InfoColumns,
 		Flavor: d.Server.Flavor, ServerVersion: d.Server.Version, LowerCaseNames: d.Server.LowerCaseNames,
-		Tables: map[string]*rewrite.Table{}, Opaque: map[string]string{},
+		Tables: map[string]*rewrite.Table{}, Configured: map[string]*rewrite.Configured{}, Opaque: map[string]string{},
 	}
+}
+
+// own are the names of the proxy's own tables that are there. Those of the original guide belong to the application.
+func (d *Database) own() []string {
+	var names []string
+	for _, t := range d.Tables {
+		if d.Server.same(t.Schema, d.Server.Database) && slices.Contains([]string{store.TableVersions, store.TableLife, store.TableEpoch, MetadataTable}, t.Name) {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 // builder makes a schema of what was found.

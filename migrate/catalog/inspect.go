@@ -21,6 +21,8 @@ type Database struct {
 	Events     []Code
 	Metadata   map[MetadataKey]Metadata
 	Collations map[string]uint16 // name in lower case -> id
+	// InfoColumns are the columns of information_schema.COLUMNS in order.
+	InfoColumns []string
 	// HasMetadata tells that the metadata table exists.
 	HasMetadata bool
 	// Blind is set when the account cannot see all views, routines and triggers; it says which privileges it lacks.
@@ -163,6 +165,7 @@ func (r *reader) database(ctx context.Context, tables []Table) (*Database, error
 		func() error { return r.columns(ctx, d, schemas) },
 		func() error { return r.keys(ctx, d, schemas) },
 		func() error { return r.foreignKeys(ctx, d, schemas) },
+		func() error { return r.infoColumns(ctx, d) },
 		func() (err error) { d.Code, err = r.code(ctx); return err },
 		func() (err error) { d.Triggers, err = r.triggers(ctx); return err },
 		func() (err error) { d.Events, err = r.events(ctx, d.Server.Flavor); return err },
@@ -231,6 +234,19 @@ func (r *reader) columns(ctx context.Context, d *Database, schemas []string) err
 		}
 	}
 	return nil
+}
+
+// infoColumns reads what information_schema.COLUMNS itself consists of. The embedded server's is left as it is.
+func (r *reader) infoColumns(ctx context.Context, d *Database) error {
+	if d.Server.Flavor == rewrite.Embedded {
+		return nil
+	}
+	rows, err := r.rows(ctx, `SELECT COLUMN_NAME FROM information_schema.COLUMNS
+		WHERE TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'COLUMNS' ORDER BY ORDINAL_POSITION`)
+	for _, v := range rows {
+		d.InfoColumns = append(d.InfoColumns, strings.ToUpper(v[0].String))
+	}
+	return err
 }
 
 // index finds tables by schema, NUL, name exactly as information_schema spells them.

@@ -14,10 +14,23 @@ const apply = "run `phiproxy schema apply`"
 // addProtected marks one configured table, or takes it out of reach when it is not as it must be.
 func (b *builder) addProtected(t *Table) {
 	before := len(b.problems)
-	b.protect(t, b.schema.Key(t.Schema, t.Name))
+	key := b.schema.Key(t.Schema, t.Name)
+	b.schema.Configured[key] = t.configured()
+	b.protect(t, key)
 	if len(b.problems) > before {
 		b.hide(t)
 	}
+}
+
+// Missing tells of a configured table that does not exist.
+const Missing = "there is no such table; CREATE TABLE through the proxy makes it with protected columns; correct `tables:` in the configuration if it is misspelt"
+
+func (t *Table) configured() *rewrite.Configured {
+	c := &rewrite.Configured{Schema: t.Schema, Name: t.Name, Owner: t.Owner, Flag: t.Flag, IDs: map[string]string{}}
+	for _, column := range t.Columns {
+		c.IDs[strings.ToLower(column.Name)] = column.ID
+	}
+	return c
 }
 
 // hide takes a table that has a problem out of reach.
@@ -31,7 +44,7 @@ func (b *builder) protect(t *Table, key string) {
 	info, out := b.db.Table(t.Schema, t.Name), b.schema.Tables[key]
 	switch {
 	case info == nil:
-		b.problem(t, "", "the table does not exist; correct `tables:` in the configuration, or create the table and %s", apply)
+		b.warning(t.Schema, t.Name, "%s", Missing)
 	case out == nil:
 		b.problem(t, "", "is not a base table; name the table itself in the configuration, not a view of it")
 	default:

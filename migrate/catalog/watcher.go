@@ -3,10 +3,12 @@ package catalog
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"phiproxy/keys/store"
 	"phiproxy/rewrite"
 )
 
@@ -109,18 +111,51 @@ func (w *Watcher) read(ctx context.Context) (*Snapshot, error) {
 	return next, nil
 }
 
-// Run looks at the database again and again until the context ends.
+// announceInterval is how often the watchers of a fleet ask whether one of them announced a change.
+const announceInterval = time.Second
+
+// epochName is the row of the epoch table that counts announced changes.
+const epochName = "schema"
+
+// Announce tells the other watchers of a fleet that the schema changed.
+func (w *Watcher) Announce(ctx context.Context) error {
+	_, err := w.db.ExecContext(ctx, "INSERT INTO "+store.TableEpoch+" (name, epoch) VALUES (?, 1) ON DUPLICATE KEY UPDATE epoch = epoch + 1", epochName)
+	return err
+}
+
+// announced counts the changes that were announced, 0 before the first.
+func (w *Watcher) announced(ctx context.Context) (epoch uint64, err error) {
+	err = w.db.QueryRowContext(ctx, "SELECT epoch FROM "+store.TableEpoch+" WHERE name = ?", epochName).Scan(&epoch)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return epoch, err
+}
+
+// Run looks at the database again and again until the context ends: at intervals, and soon after a change was announced.
 func (w *Watcher) Run(ctx context.Context) {
-	tick := time.NewTicker(w.options.Interval)
-	defer tick.Stop()
+	full, ask := time.NewTicker(w.options.Interval), time.NewTicker(announceInterval)
+	defer full.Stop()
+	defer ask.Stop()
+	var seen uint64
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			if _, err := w.Refresh(ctx); err != nil && ctx.Err() == nil && w.options.OnError != nil {
-				w.options.OnError(err)
+		case <-full.C:
+			w.look(ctx)
+		case <-ask.C:
+			// An error is that of the next look, too.
+			if now, err := w.announced(ctx); err == nil && now != seen {
+				seen = now
+				w.look(ctx)
 			}
 		}
+	}
+}
+
+func (w *Watcher) look(ctx context.Context) {
+	if _, err := w.Refresh(ctx); err != nil && ctx.Err() == nil && w.options.OnError != nil {
+		w.options.OnError(err)
 	}
 }

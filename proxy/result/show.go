@@ -2,6 +2,7 @@ package result
 
 import (
 	"bytes"
+	"slices"
 
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
@@ -27,7 +28,7 @@ func (s *Show) Column(dst []byte, _ int, payload []byte) (out []byte, shown bool
 	return append(dst, payload...), true, nil
 }
 
-// TextRow appends the client's row to dst.
+// TextRow appends the client's row to dst. It is nil for a row that the client must not see.
 func (s *Show) TextRow(dst, row []byte) ([]byte, error) {
 	var values [][]byte
 	for rest := row; len(rest) > 0; {
@@ -43,6 +44,9 @@ func (s *Show) TextRow(dst, row []byte) ([]byte, error) {
 	if err := s.change(values); err != nil {
 		return dst, err
 	}
+	if s.hides(values) {
+		return nil, nil
+	}
 	for _, v := range values {
 		if v == nil {
 			dst = packet.AppendNull(dst)
@@ -53,7 +57,7 @@ func (s *Show) TextRow(dst, row []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// BinaryRow appends the client's row of the binary protocol to dst. All columns of these answers are strings.
+// BinaryRow appends the client's row of the binary protocol to dst, nil for one that the client must not see. All columns of these answers are strings.
 func (s *Show) BinaryRow(dst, row []byte) ([]byte, error) {
 	nulls, rest, err := packet.BinaryRow(row, len(s.types))
 	if err != nil {
@@ -73,6 +77,9 @@ func (s *Show) BinaryRow(dst, row []byte) ([]byte, error) {
 	if err := s.change(values); err != nil || len(rest) > 0 {
 		return dst, packet.ErrMalformed
 	}
+	if s.hides(values) {
+		return nil, nil
+	}
 	start := len(dst)
 	dst = packet.AppendBinaryHead(dst, len(values))
 	for i, v := range values {
@@ -85,8 +92,14 @@ func (s *Show) BinaryRow(dst, row []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// hides reports whether the client must not see a row.
+func (s *Show) hides(values [][]byte) bool {
+	return s.show.Kind == rewrite.ShowTables && slices.Contains(s.show.Hidden, string(values[0]))
+}
+
 func (s *Show) change(values [][]byte) error {
 	switch {
+	case s.show.Kind == rewrite.ShowTables && len(values) > 0:
 	case len(values) < 2:
 		return packet.ErrMalformed
 	case s.show.Kind == rewrite.ShowCreate:
@@ -122,28 +135,32 @@ func createTable(text []byte, t *rewrite.Table) []byte {
 			}
 			prefix := []byte("  `" + c.Name + "` ")
 			if bytes.HasPrefix(line, prefix) {
-				lines[i] = append(append([]byte(nil), prefix...), replaceType(line[len(prefix):], c.Protected)...)
+				lines[i] = append(append([]byte(nil), prefix...), replaceType(line[len(prefix):], c)...)
 			}
 		}
 	}
 	return bytes.Join(lines, []byte("\n"))
 }
 
-// replaceType puts the definition in place of the first word: a physical type has no space in it. A constraint comes last.
-func replaceType(rest []byte, p *rewrite.Protected) []byte {
+// replaceType puts the definition in place of the first word: a physical type has no space in it. A column that is stored as a
+// BLOB though it is none is shown with the DEFAULT NULL that MySQL does not print for a BLOB. A constraint comes last.
+func replaceType(rest []byte, c *rewrite.Column) []byte {
 	end := bytes.IndexAny(rest, " ,")
 	if end < 0 {
 		end = len(rest)
 	}
-	out := append([]byte(p.Definition), rest[end:]...)
-	if p.Type.String() == "json" && !bytes.HasPrefix(rest[end:], []byte(" NOT NULL")) { // which the server does not print of BLOBs
-		return append([]byte(p.Definition+" DEFAULT NULL"), rest[end:]...)
+	out := []byte(c.Protected.Definition)
+	first, _, _ := bytes.Cut(bytes.ToLower(out), []byte(" "))
+	roomy := bytes.HasSuffix(first, []byte("text")) || bytes.HasSuffix(first, []byte("blob"))
+	if bytes.HasSuffix(rest[:end], []byte("blob")) && !roomy && c.Nullable && !bytes.HasPrefix(rest[end:], []byte(" DEFAULT")) {
+		out = append(out, " DEFAULT NULL"...)
 	}
-	if p.Check == "" {
+	out = append(out, rest[end:]...)
+	if c.Protected.Check == "" {
 		return out
 	}
 	out, comma := bytes.CutSuffix(out, []byte(","))
-	out = append(append(out, ' '), p.Check...)
+	out = append(append(out, ' '), c.Protected.Check...)
 	if comma {
 		out = append(out, ',')
 	}

@@ -22,7 +22,7 @@ var (
 	NoDatabase = &Fault{"PHI-1116", 1046, "3D000", "no database is selected, so an unqualified table name cannot be resolved; choose one with USE or qualify the name", Client}
 	Opaque     = refusal("PHI-1117", "this view or routine reads a protected table or builds SQL at run time; use the table itself")
 
-	SchemaChange = refusal("PHI-1118", "the definition of a protected table cannot be changed through the proxy; use `phiproxy schema` or change it on the database and restart the migration")
+	SchemaChange = refusal("PHI-1118", "this change of a protected table's definition cannot be made through the proxy; make it on the database, then let `phiproxy schema plan` show what has to follow")
 	StoredCode   = refusal("PHI-1119", "views, triggers, routines and events that name a protected table or build SQL at run time cannot be created through the proxy")
 	CopyTable    = refusal("PHI-1120", "a protected table cannot be copied by CREATE TABLE ... LIKE or CREATE TABLE ... SELECT")
 	Load         = refusal("PHI-1121", "this form of LOAD cannot name a protected table; use LOAD DATA LOCAL INFILE in its plain form, or INSERT statements")
@@ -40,7 +40,7 @@ var (
 	OddName      = refusal("PHI-1133", "an identifier in this statement is reserved by phiproxy or spelled with characters that the database folds to others; use plain ASCII names")
 	Unsure       = refusal("PHI-1134", "the name of a protected column stands where its meaning could not be determined; write the statement in a simpler form")
 	Explain      = refusal("PHI-1135", "EXPLAIN works only for statements that need no sealed value")
-	ShowFilter   = refusal("PHI-1136", "SHOW COLUMNS of a protected table works without EXTENDED and WHERE; use LIKE or filter in the application")
+	ShowFilter   = refusal("PHI-1136", "SHOW COLUMNS of a protected table cannot be filtered by Type, Collation and Default; ask information_schema.COLUMNS")
 	Statement    = refusal("PHI-1137", "statements of this kind cannot name a protected table")
 	Ambiguous    = &Fault{"PHI-1138", 1052, "23000", "a name in this statement has several meanings, one of them a protected column; qualify it, or rename the alias", Client}
 	NullDate     = refusal("PHI-1139", "IS NULL of a protected date column that is NOT NULL also matches zero dates, which the database cannot see; test it in the application")

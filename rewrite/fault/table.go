@@ -12,6 +12,8 @@ func Table() []*Fault {
 		TwiceSet, SelfAssigned, RunsTwice, Returning, ColumnCount,
 		LoadServer, LoadFormat, LoadReplace, LoadCharset, LoadFile, LoadValue, LoadVariables,
 
+		Absent, NotReady, DefinitionForm, Conversion, ColumnUsed, OwnerColumn, Renamed, Unrecorded, Incomplete, DefinitionPrepared,
+
 		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare, Raced,
 
 		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyDestroyed, KeyWorn, KeyStore,
