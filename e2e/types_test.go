@@ -174,7 +174,7 @@ func (p *pair) expectGaps(t *testing.T) {
 }
 
 // otherKinds are parameters that columns of some types refuse.
-var otherKinds = []string{"blob", "date", "datetime", "micros", "timestamp", "time", "time6", "float", "double", "whole", "large", "decimal", "longlong", "digits", "words", "empty", "clock", "day", "moment"}
+var otherKinds = []string{"blob", "date", "datetime", "micros", "timestamp", "time", "time6", "float", "double", "whole", "large", "decimal", "longlong", "digits", "words", "empty", "clock", "day", "moment", "raw", "umlaut", "tiny-"}
 
 // typedParams are parameters of every type of the binary protocol.
 func typedParams() map[string]packet.Param {
@@ -192,6 +192,7 @@ func typedParams() map[string]packet.Param {
 		"date": moment(mysql.MYSQL_TYPE_DATE, 0xe4, 7, 1, 5), "datetime": moment(mysql.MYSQL_TYPE_DATETIME, 0xe4, 7, 1, 5, 10, 20, 30),
 		"micros": moment(mysql.MYSQL_TYPE_DATETIME, 0xe4, 7, 1, 5, 10, 20, 30, 0x20, 0xa1, 7, 0), "timestamp": moment(mysql.MYSQL_TYPE_TIMESTAMP, 0xe4, 7, 1, 5, 10, 20, 30),
 		"time": moment(mysql.MYSQL_TYPE_TIME, 0, 1, 0, 0, 0, 2, 3, 4), "time6": moment(mysql.MYSQL_TYPE_TIME, 1, 0, 0, 0, 0, 2, 3, 4, 1, 0, 0, 0),
+		"raw": stringParam("\xff\xd8\x00"), "umlaut": stringParam("ü"),
 		"blob": bound(mysql.MYSQL_TYPE_BLOB, false, []byte("7")),
 	}
 }
@@ -212,6 +213,9 @@ func TestTypesParameters(t *testing.T) {
 			for i, kind := range slices.Sorted(maps.Keys(typedParams())) {
 				if !some(at + i) {
 					continue
+				}
+				if kind == "umlaut" && (c.name == "c_sjis" || c.name == "c_cp1251") {
+					continue // an UPDATE that finds no row does not look at its values
 				}
 				param := typedParams()[kind]
 				id := c.name + " " + kind

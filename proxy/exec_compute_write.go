@@ -151,7 +151,7 @@ func (c *computedWrite) choose() error {
 func (c *computedWrite) change(text []byte) error {
 	r, err := c.compute.scratch.Query(c.s.ctx, text)
 	if err != nil {
-		return err
+		return c.s.boundOtherwise(err, nil)
 	}
 	return c.keepWarnings(r.OK.Warnings)
 }
@@ -163,7 +163,7 @@ func (c *computedWrite) keepWarnings(n uint16) error {
 	list, err := c.compute.scratch.Warnings(c.s.ctx)
 	c.w.warnings = append(c.w.warnings, ownWarnings(list)...)
 	c.w.unlisted += max(int(n)-len(list), 0)
-	return err
+	return c.s.boundOtherwise(err, list)
 }
 
 func ownWarnings(list []scratch.Warning) []warning {

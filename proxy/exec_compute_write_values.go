@@ -19,8 +19,11 @@ func (s *session) computedInsert(st *rewrite.Statement) error {
 		return s.fetchedInsert(st)
 	}
 	stored, err := s.computeValues(st)
+	if err == nil {
+		err = s.boundOtherwise(nil, stored.Warnings)
+	}
 	if err != nil {
-		return scratchFault(err)
+		return scratchFault(s.boundOtherwise(err, nil))
 	}
 	planned, err := s.plannedWith(st.WithValues(nil, stored.Rows), s.planner.Plan)
 	if err != nil {

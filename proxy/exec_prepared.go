@@ -162,6 +162,9 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 		return true, err
 	}
 	s.srv.cfg.Metrics.planned(p.st)
+	if p.st.Writes && p.st.ComputedWrite == nil {
+		s.bytesAsSent(p)
+	}
 	switch {
 	case p.st.Compute != nil:
 		return true, s.execCompute(p.st, p)

@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"bytes"
+	"errors"
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
@@ -11,6 +14,8 @@ import (
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
 	"phiproxy/rewrite/logical"
+	"phiproxy/rewrite/token"
+	"phiproxy/scratch"
 )
 
 // seeZone finds out the session's time zone for a plan that shows a protected TIMESTAMP.
@@ -69,6 +74,40 @@ var writtenOut = map[string]*regexp.Regexp{
 
 var moments = regexp.MustCompile(`^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?)?$`)
 
+// bytesAsSent makes BLOBs of texts that are bound for columns of bytes, when the server would convert nothing on the way: what drivers
+// send as a text need not be one.
+func (s *session) bytesAsSent(p *prepared) {
+	if s.env.Client != s.env.Connection {
+		return
+	}
+	eachValue(p.st, func(t *rewrite.Table, column int, l rewrite.Literal) {
+		if l.Kind == token.Param && t.Columns[column].Protected.Type.Form() == logical.Bytes && p.exec.Params[l.Param].Text() {
+			p.exec.Params[l.Param].Type = mysql.MYSQL_TYPE_BLOB
+		}
+	})
+}
+
+// boundOtherwise refuses an execution whose literals the scratch server finds fault with as texts that a column's character set does
+// not have: MySQL has another error for a bound one (3988), in every sql_mode.
+func (s *session) boundOtherwise(err error, list []scratch.Warning) error {
+	if !s.reparsed || s.flavor() != rewrite.MySQL {
+		return err
+	}
+	var answered *scratch.ServerError
+	wrong := errors.As(err, &answered) && wrongText(answered.Code, answered.Message)
+	for _, w := range list {
+		wrong = wrong || wrongText(w.Code, w.Message)
+	}
+	if wrong {
+		return fault.ValueForm.With("a bound text that its column's character set does not have")
+	}
+	return err
+}
+
+func wrongText(code uint16, message []byte) bool {
+	return code == 1366 && bytes.HasPrefix(message, []byte("Incorrect string value"))
+}
+
 // sameAsLiteral reports whether a bound value for a column of the type means what its literal means, errors and warnings
 // included.
 func sameAsLiteral(t logical.Type, p *packet.Param, mariaDB bool) bool {
@@ -78,10 +117,14 @@ func sameAsLiteral(t logical.Type, p *packet.Param, mariaDB bool) bool {
 	switch n, isInt := p.Int(); {
 	case isInt:
 		return !dated || !p.Unsigned || n >= 0
+	case p.Text() && !utf8.Valid(p.Value), p.Text() && !mariaDB && (numeric[base] || base == "year") && !isASCII(p.Value): // shown otherwise in the error
+		return false
 	case p.Text():
 		return !dated || mariaDB || plain.Match(p.Value)
 	}
 	switch p.Type {
+	case mysql.MYSQL_TYPE_TINY_BLOB, mysql.MYSQL_TYPE_MEDIUM_BLOB, mysql.MYSQL_TYPE_LONG_BLOB, mysql.MYSQL_TYPE_BLOB:
+		return t.Form() == logical.Bytes
 	case mysql.MYSQL_TYPE_FLOAT, mysql.MYSQL_TYPE_DOUBLE, mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL:
 		return numeric[base]
 	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:

@@ -71,7 +71,7 @@ func variableName(text string) string {
 
 // expression plans a write of an expression.
 func (p *loading) expression(r *resolver, sc *scope, a *ast.Assignment, c int, value span) *fault.Error {
-	if !p.u.planner.compute {
+	if !p.u.planner.compute || isJSON(p.l.Table.Columns[c].Protected) { // see source
 		return fault.ValueForm.With("SET of LOAD DATA")
 	}
 	e := &loadExpression{p: p, computingWrite: &computingWrite{

@@ -143,7 +143,11 @@ func (t text) wrongCharacter(b []byte, m Mode) *Problem {
 			if !m.Strict || !t.saidAlike(b, i) {
 				return refuse
 			}
-			return &Problem{Code: 1366, State: "HY000", Text: "Incorrect string value: '" + shown(b[i:]) + "'", Fatal: true}
+			state := "HY000"
+			if m.MariaDB {
+				state = "22007"
+			}
+			return &Problem{Code: 1366, State: state, Text: "Incorrect string value: '" + shown(b[i:]) + "'", Fatal: true}
 		}
 		i += n
 	}
