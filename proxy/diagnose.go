@@ -8,9 +8,9 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 
+	"phiproxy/proxy/packet"
 	"phiproxy/proxy/wire"
 	"phiproxy/rewrite/fault"
-	"phiproxy/rewrite/token"
 	"phiproxy/scratch"
 )
 
@@ -19,14 +19,14 @@ import (
 func (s *session) refusedFor(sql []byte, why error) error {
 	s.denied(sql, why)
 	var f *fault.Error
-	if !errors.As(why, &f) || f.Culprit != fault.Client || !strings.HasPrefix(f.ID, "PHI-11") || s.dirty {
+	if !errors.As(why, &f) || f.Culprit != fault.Client || strings.HasPrefix(f.ID, "PHI-3") || s.dirty { // 3: of the session, not of the statement
 		return why
 	}
-	text, ok := withoutValues(sql, s.state.Mode)
-	if !ok {
+	withheld := s.planner.Withhold(s.state.Mode, sql)
+	if withheld == nil {
 		return why
 	}
-	answer, err := s.tryToPrepare(text)
+	answer, err := s.tryToPrepare(withheld.Text)
 	switch {
 	case err != nil:
 		return err
@@ -35,9 +35,19 @@ func (s *session) refusedFor(sql []byte, why error) error {
 	case answer.code() == mysql.ER_PARSE_ERROR:
 		return s.syntaxError(sql, why)
 	case slices.Contains(nameErrors, answer.code()):
-		return answer
+		return answer.reworded(withheld.Restore)
 	}
 	return why
+}
+
+// reworded is the error with another text.
+func (e *serverError) reworded(change func(string) string) *serverError {
+	var p packet.Err
+	if p.Decode(e.payload) != nil {
+		return e
+	}
+	p.Message = []byte(change(string(p.Message)))
+	return &serverError{payload: p.Append(nil), forgotten: e.forgotten}
 }
 
 // nameErrors are the errors about names and counts: their texts hold no values.
@@ -46,29 +56,6 @@ var nameErrors = []uint16{
 	mysql.ER_WRONG_VALUE_COUNT_ON_ROW, mysql.ER_FIELD_SPECIFIED_TWICE, mysql.ER_SP_DOES_NOT_EXIST, mysql.ER_OPERAND_COLUMNS,
 	mysql.ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT, mysql.ER_TABLEACCESS_DENIED_ERROR, mysql.ER_COLUMNACCESS_DENIED_ERROR,
 	mysql.ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT, mysql.ER_DERIVED_MUST_HAVE_ALIAS,
-}
-
-// withoutValues is the statement with every literal replaced by a constant, and without comments: what is left are its words
-// and names. It is not for running, only for being read.
-func withoutValues(sql []byte, m token.Mode) (text []byte, ok bool) {
-	toks, err := token.Scan(nil, sql, token.Options{Mode: m})
-	if err != nil {
-		return nil, false
-	}
-	for i, t := range toks {
-		if i > 0 && toks[i-1].End != t.Start {
-			text = append(text, ' ')
-		}
-		switch t.Kind {
-		case token.String:
-			text = append(text, "''"...)
-		case token.Int, token.Decimal, token.Float, token.Hex, token.Bit:
-			text = append(text, '1')
-		default:
-			text = append(text, t.Text(sql)...)
-		}
-	}
-	return text, true
 }
 
 // tryToPrepare lets the backend read a text and returns its error, nil when it has none.
