@@ -13,7 +13,7 @@ import (
 var computeWrites = flag.Int("compute-writes", 150, "statements of TestRandomComputedWrites on each server")
 
 // refusedWrites are the refusals of random writes (docs/errors.md): expressions in ON DUPLICATE KEY UPDATE, and two assignments to one column.
-var refusedWrites = []string{"PHI-1150"}
+var refusedWrites = []string{"PHI-1150", "PHI-1161"}
 
 // writesBetween is how many random writes work on the same rows before these are as at first.
 const writesBetween = 20
