@@ -46,6 +46,7 @@ func (s *session) dial(ctx context.Context) error {
 	tuneSocket(nc)
 	s.adopt(nc)
 	s.backend = wire.New(nc, backendPeer, loginPacketLimit)
+	s.backend.Answers()
 	wire.Pair(s.client, s.backend)
 	if err := s.backend.SetDeadline(s.loginDeadline()); err != nil {
 		return err

@@ -62,6 +62,7 @@ func (c *Conn) flushBoth() error {
 func (c *Conn) got(n int, err error) error {
 	c.end += n
 	c.bytesIn += uint64(n)
+	c.asking = true
 	switch {
 	case n > 0:
 		return nil
@@ -122,6 +123,12 @@ type readyRead struct {
 // readReady is called when the socket may have something to read, the first time just to try.
 func (c *Conn) readReady(fd uintptr) bool {
 	r := &c.ready
+	if c.awaitsAnswer() {
+		c.Release()
+		r.flushed = true
+		r.err = c.flushBoth()
+		return r.err != nil
+	}
 	if c.in == nil {
 		c.block = takeBlock()
 		c.in = c.block[:]
@@ -136,6 +143,13 @@ func (c *Conn) readReady(fd uintptr) bool {
 	r.flushed = true
 	r.err = c.flushBoth()
 	return r.err != nil
+}
+
+// awaitsAnswer tells that nothing can have arrived, since what is to be read is the answer to what is still to be written,
+// so that a try to read would be a system call for nothing. The socket is watched since before that is written: a
+// connection that was closed meanwhile shows when it is written to.
+func (c *Conn) awaitsAnswer() bool {
+	return c.answers && c.asking && len(c.out) > 0 && c.pos == c.end
 }
 
 func (c *Conn) fillRaw(n int) error {
@@ -214,6 +228,7 @@ func (c *Conn) writeReady(p []byte) (int, error) {
 }
 
 func (c *Conn) writeThrough(p []byte) error {
+	c.asking = false
 	var n int
 	var err error
 	if c.raw != nil {

@@ -63,6 +63,8 @@ type Conn struct {
 
 	out      []byte // written, not flushed
 	outBlock *block
+	asking   bool // out holds all that was written since the last read
+	answers  bool // see Answers
 
 	packed *Compressed // nc when it is compressed
 
@@ -96,6 +98,9 @@ func Pair(a, b *Conn) { a.peer, b.peer = b, a }
 
 // SetLimit changes the longest payload that ReadPacket accepts.
 func (c *Conn) SetLimit(n int) { c.limit = n }
+
+// Answers says that the other end speaks only when it was spoken to.
+func (c *Conn) Answers() { c.answers = true }
 
 // SetSecret makes buffers be cleared before they go back to the pool, for the time that passwords may be in them.
 func (c *Conn) SetSecret(on bool) { c.secret = on }
