@@ -27,6 +27,7 @@ type openOwner struct {
 	name  string
 	keys  *keys.OwnerKeys
 	boxes []columnBox
+	room  [4]columnBox // for the first boxes
 }
 
 // columnBox opens one column's values under one of the owner's keys.
@@ -95,7 +96,7 @@ func (o *opener) box(who *openOwner, out *rewrite.Output, stored []byte) (envelo
 	if key == nil {
 		return envelope.Box{}, fault.Foreign.With("%s, owner %q, key id %x", place(out), who.name, id)
 	}
-	box := envelope.NewContext(column, who.name).Box(key)
+	box := envelope.NewBox(key, column, who.name)
 	who.boxes = append(who.boxes, columnBox{column, box})
 	return box, nil
 }
@@ -162,13 +163,22 @@ func (o *opener) owner(name []byte) (*openOwner, error) {
 	if err != nil {
 		return nil, keyFault(err)
 	}
-	if o.owners == nil || len(o.owners) >= openOwners {
-		o.owners = make(map[string]*openOwner)
-	}
 	who := &openOwner{name: string(name), keys: k}
-	o.owners[who.name] = who
-	o.last = who
+	who.boxes = who.room[:0]
+	o.keep(who)
 	return who, nil
+}
+
+// keep remembers the owner. A statement about one owner, as most are, needs no map.
+func (o *opener) keep(who *openOwner) {
+	switch {
+	case o.last == nil:
+	case o.owners == nil, len(o.owners) >= openOwners:
+		o.owners = map[string]*openOwner{o.last.name: o.last, who.name: who}
+	default:
+		o.owners[who.name] = who
+	}
+	o.last = who
 }
 
 // literal finds the literal of COALESCE that a value is. It comes in the client's character set or the connection's, and from

@@ -102,7 +102,7 @@ func (w *writer) sealFor(owner []byte, t *rewrite.Table, column int, plain []byt
 	if err != nil {
 		return nil, keyFault(err)
 	}
-	return envelope.Seal(nil, key, envelope.NewContext(t.Columns[column].Protected.ID, string(owner)), plain), nil
+	return envelope.NewBox(key, t.Columns[column].Protected.ID, w.owner).Seal(nil, plain), nil
 }
 
 // ownerKeys returns the owner's keys for writing, asking the ring once for a run of rows of one owner.
@@ -120,7 +120,11 @@ func (w *writer) ownerKeys(owner string) (*keys.OwnerKeys, error) {
 
 // keyContext names the session in the audit trail of key operations.
 func (s *session) keyContext() context.Context {
-	return keys.WithActor(s.ctx, keys.Actor{PerformedBy: s.user, IPAddress: clientName(s.remote)})
+	if s.actor == nil || s.actorUser != s.user {
+		s.actor = keys.WithActor(s.ctx, keys.Actor{PerformedBy: s.user, IPAddress: clientName(s.remote)})
+		s.actorUser = s.user
+	}
+	return s.actor
 }
 
 // keyFault tells the client why a key is not to be had.

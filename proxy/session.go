@@ -45,11 +45,13 @@ type session struct {
 	remote  net.Addr // the client's; see setRemote
 
 	greeting  packet.Greeting
-	caps      uint32 // capabilities agreed with the client; SSL is never among them
-	backCaps  uint32 // capabilities agreed with the backend: caps and what the proxy asks for itself
-	zstdLevel byte   // that the client asked for
-	user      string // as which the client logged in
-	nonce     []byte // challenge of the last password exchange
+	caps      uint32          // capabilities agreed with the client; SSL is never among them
+	backCaps  uint32          // capabilities agreed with the backend: caps and what the proxy asks for itself
+	zstdLevel byte            // that the client asked for
+	user      string          // as which the client logged in
+	actor     context.Context // see keyContext
+	actorUser string          // whom it names
+	nonce     []byte          // challenge of the last password exchange
 
 	planner  *rewrite.Planner          // of the statement being run
 	state    rewrite.State             // valid after ensureState

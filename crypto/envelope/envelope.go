@@ -115,12 +115,15 @@ type Context struct {
 // NewContext prepares the context of a column's values of one owner. The column id is the configured one, not the
 // column's present name.
 func NewContext(columnID, owner string) Context {
-	aad := make([]byte, 0, 16+len(columnID)+len(owner))
+	return Context{aad: appendContext(make([]byte, 0, 16+len(columnID)+len(owner)), columnID, owner)}
+}
+
+func appendContext(aad []byte, columnID, owner string) []byte {
 	for _, s := range [...]string{columnID, owner} {
 		aad = binary.BigEndian.AppendUint64(aad, uint64(len(s)))
 		aad = append(aad, s...)
 	}
-	return Context{aad: aad}
+	return aad
 }
 
 // Box seals and opens the values of one context under one key. It is prepared once for many values and safe for
@@ -132,9 +135,17 @@ type Box struct {
 
 // Box joins the context and a key.
 func (c Context) Box(k *Key) Box {
-	aad := append(make([]byte, 0, headerSize+len(c.aad)), magic, flags)
-	aad = append(aad, k.id[:]...)
-	return Box{key: k, aad: append(aad, c.aad...)}
+	return Box{key: k, aad: append(k.header(len(c.aad)), c.aad...)}
+}
+
+// NewBox is NewContext and Box at once, for a context that has no further use.
+func NewBox(k *Key, columnID, owner string) Box {
+	return Box{key: k, aad: appendContext(k.header(16+len(columnID)+len(owner)), columnID, owner)}
+}
+
+// header begins every envelope of the key; more bytes are to follow.
+func (k *Key) header(more int) []byte {
+	return append(append(make([]byte, 0, headerSize+more), magic, flags), k.id[:]...)
 }
 
 // Seal appends the envelope of plaintext to dst.

@@ -380,6 +380,14 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
+func TestNewBox(t *testing.T) {
+	k := newTestKey(t, testDEK)
+	two, one := NewContext("cases.patient_dob", "u1").Box(k), NewBox(k, "cases.patient_dob", "u1")
+	if one.key != two.key || !bytes.Equal(one.aad, two.aad) {
+		t.Errorf("NewBox: %x, NewContext and Box: %x", one.aad, two.aad)
+	}
+}
+
 // A box is its context and key: what one seals the other opens, and a box of another key holds nothing of it.
 func TestBox(t *testing.T) {
 	k, other := newTestKey(t, testDEK), newTestKey(t, bytes.Repeat([]byte{0x43}, dekLen))

@@ -36,7 +36,8 @@ type Set struct {
 // New prepares the transformation of a result set whose plan has outputs.
 func New(schema *rewrite.Schema, p *rewrite.Plan, cs logical.Charset, o Opener) *Set {
 	n := len(p.Outputs)
-	s := &Set{schema: schema, outputs: p.Outputs, charset: cs, opener: o, shown: make([]logical.Type, n), types: make([]byte, n), values: make([][]byte, n), raw: make([][]byte, n)}
+	cells := make([][]byte, 2*n)
+	s := &Set{schema: schema, outputs: p.Outputs, charset: cs, opener: o, shown: make([]logical.Type, n), types: make([]byte, n), values: cells[:n], raw: cells[n:]}
 	for i := range s.outputs {
 		if out := &s.outputs[i]; out.Table != nil && !out.Flag {
 			s.shown[i] = out.Type()

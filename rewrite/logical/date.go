@@ -195,10 +195,12 @@ func numberDate(b []byte) (date, bool) {
 
 // dashedDate reads YYYY-M-D and YY-M-D.
 func dashedDate(b []byte) (date, bool) {
-	parts := bytes.Split(b, []byte("-"))
-	if len(parts) != 3 {
+	year, rest, _ := bytes.Cut(b, []byte("-"))
+	month, day, ok := bytes.Cut(rest, []byte("-"))
+	if !ok {
 		return date{}, false
 	}
+	parts := [...][]byte{year, month, day}
 	for i, p := range parts {
 		if !allDigits(p) || i > 0 && len(p) > 2 {
 			return date{}, false
