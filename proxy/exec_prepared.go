@@ -20,12 +20,14 @@ type statements struct {
 type prepared struct {
 	st       *rewrite.Statement
 	planner  *rewrite.Planner // that planned it
+	state    rewrite.State    // under which the client prepared it
 	textOnly bool             // executions are sent as text with the parameters in it
 	params   int
 	types    []packet.ParamType // of the last execution
 	long     []longParam        // what COM_STMT_SEND_LONG_DATA collected; nil when there is none
 	exec     packet.Execute
 	cursor   *cursor // of the last execution, nil when it has none
+	guarded  guarded
 }
 
 type longParam struct {
@@ -77,7 +79,7 @@ func (s *session) keepPrepared(st *rewrite.Statement, ok packet.PrepareOK, textO
 	if s.stmts.byID == nil {
 		s.stmts.byID = make(map[uint32]*prepared)
 	}
-	s.stmts.byID[ok.StatementID] = &prepared{st: &own, planner: s.planner, textOnly: textOnly, params: int(ok.Params)}
+	s.stmts.byID[ok.StatementID] = &prepared{st: &own, planner: s.planner, state: rewrite.State{Database: s.state.Database, Mode: s.state.Mode, Prepared: true}, textOnly: textOnly, params: int(ok.Params)}
 	s.lastPrepared = ok.StatementID
 }
 
@@ -169,6 +171,9 @@ func (s *session) executeStmt(id uint32, payload []byte) (done bool, err error) 
 	case p.st.Compute != nil:
 		return true, s.execCompute(p.st, p)
 	case p.textOnly:
+		if done, err := s.executeGuarded(p); done || err != nil {
+			return true, err
+		}
 		return true, s.executeAsText(p)
 	case p.st.Writes:
 		return true, s.executeWrite(p)
@@ -190,10 +195,15 @@ func (s *session) current(p *prepared) error {
 		return err
 	}
 	s.planner = s.srv.cfg.Planner()
-	if s.planner == p.planner {
+	switch {
+	case p.inText() && (s.state.Database != p.state.Database || (s.state.Mode^p.state.Mode)&token.Reading != 0):
+		return fault.Reprepare.With("the text would read differently now")
+	case s.planner == p.planner:
 		return nil
 	}
-	st, f := s.planner.Plan(rewrite.State{Database: s.state.Database, Mode: s.state.Mode, Prepared: true}, p.st.SQL)
+	state := p.state
+	state.Mode = state.Mode&token.Reading | s.state.Mode&^token.Reading
+	st, f := s.planner.Plan(state, p.st.SQL)
 	if f != nil {
 		return f
 	}
@@ -203,8 +213,11 @@ func (s *session) current(p *prepared) error {
 		return fault.Reprepare.With("the schema changed")
 	}
 	p.st, p.planner = st, s.planner
-	return nil
+	return s.closeGuarded(p)
 }
+
+// inText tells that the client's text is sent at every execution.
+func (p *prepared) inText() bool { return p.textOnly || p.st.Verdict == rewrite.Scratch }
 
 // decode reads the execution with its parameters, long ones included.
 func (p *prepared) decode(payload []byte, attributed bool) error {
@@ -235,15 +248,21 @@ func (p *prepared) forgetLong() { p.long = nil }
 
 // sendExecution sends the decoded execution and passes the response on.
 func (s *session) sendExecution(p *prepared, w *writer) error {
-	encode := p.exec.Append
-	if s.attributed() {
-		encode = p.exec.AppendAttributed
-	}
-	s.backend.ResetSequence()
-	if err := s.backend.WritePacket(encode(nil)); err != nil {
+	if err := s.sendExecute(&p.exec); err != nil {
 		return err
 	}
 	return s.respond(p.st, w, true)
+}
+
+func (s *session) sendExecute(e *packet.Execute) error {
+	encode := e.Append
+	if s.attributed() {
+		encode = e.AppendAttributed
+	}
+	s.text = encode(s.text[:0])
+	s.keepText(s.text)
+	s.backend.ResetSequence()
+	return s.backend.WritePacket(s.text)
 }
 
 // executeWrite seals the parameters that are bound for protected columns and sends them as binary strings.
@@ -352,6 +371,14 @@ func (s *session) resetStmt(id uint32) (done bool, err error) {
 	return false, nil
 }
 
-func (s *session) closeStmt(id uint32) { delete(s.stmts.byID, id) }
+// closeStmt forgets a statement, and closes at the server what the client does not know of.
+func (s *session) closeStmt(id uint32) error {
+	p := s.stmts.byID[id]
+	if p == nil {
+		return nil
+	}
+	delete(s.stmts.byID, id)
+	return s.closeGuarded(p)
+}
 
 func (s *session) forgetStmts() { s.stmts.byID = nil }

@@ -134,6 +134,7 @@ func (s *session) updateRows(st *rewrite.Statement, w *writer, rows []probed, gu
 		if err != nil {
 			return packet.OK{}, err
 		}
+		p.Set = after.written(st)
 		if guard {
 			p.Guard = row.guard(st)
 		}
@@ -162,7 +163,8 @@ func (s *session) updateText(st *rewrite.Statement, patches []rewrite.RowPatch) 
 
 func (s *session) flavor() rewrite.Flavor { return s.planner.Schema().Flavor }
 
-// patch decides what is stored in the protected columns of one row, and returns the row as it will be.
+// patch decides what is stored in the protected columns of one row, and returns the row as it will be. The values are
+// still to be written into the patch.
 func (s *session) patch(st *rewrite.Statement, w *writer, row probed, n int) (p rewrite.RowPatch, after probed, err error) {
 	p.Key = row.key
 	table := st.Target()
@@ -182,10 +184,19 @@ func (s *session) patch(st *rewrite.Statement, w *writer, row probed, n int) (p 
 		if err != nil {
 			return p, row, err
 		}
-		p.Set = append(p.Set, appendStored(nil, after.stored[at]))
 	}
 	p.SetFlag = (moved || !after.same(row)) && after.sealed()
 	return p, after, nil
+}
+
+// written is what the statement stores in the row, as SQL.
+func (r probed) written(st *rewrite.Statement) [][]byte {
+	columns := st.WrittenColumns()
+	values := make([][]byte, 0, len(columns))
+	for _, wc := range columns {
+		values = append(values, appendStored(nil, r.stored[st.Target().ProtectedIndex(wc.Column)]))
+	}
+	return values
 }
 
 // same reports whether two rows hold the same values.

@@ -87,35 +87,60 @@ func (m *rowMemory) remember(t *rewrite.Table, key, owner []byte, stored [][]byt
 	m.slot(t, key).Store(r)
 }
 
+// forget drops what is remembered of a row.
+func (m *rowMemory) forget(t *rewrite.Table, key []byte) { m.slot(t, key).Store(nil) }
+
+// guess is an UPDATE of a row as it is remembered.
+type guess struct {
+	key      []byte
+	row      probed
+	after    probed // the UPDATE
+	setsFlag bool
+}
+
+// guess makes out an UPDATE of the row that the statement names, when it is remembered.
+func (s *session) guess(st *rewrite.Statement, w *writer) (g guess, ok bool) {
+	var named bool
+	if g.key, named = st.Point(func(n int) ([]byte, bool) { return pointParam(w.params, n) }); !named {
+		return g, false
+	}
+	if g.row, ok = s.srv.rows.recall(st.Target(), g.key); !ok {
+		return g, false
+	}
+	w.reset()
+	p, after, err := s.patch(st, w, g.row, 0)
+	if err != nil {
+		return g, false // the fault may be of a row that is no longer there
+	}
+	g.after, g.setsFlag = after, p.SetFlag
+	return g, true
+}
+
+// guessed reports whether the row was as it was remembered, and remembers it as it is now.
+func (s *session) guessed(st *rewrite.Statement, g guess, ok packet.OK) bool {
+	if ok.AffectedRows == 0 && !bytes.HasPrefix(ok.Info, []byte("Rows matched: 1 ")) {
+		s.srv.rows.forget(st.Target(), g.key)
+		return false
+	}
+	s.found([]probed{g.row})
+	s.srv.rows.remember(st.Target(), g.key, g.after.owner, g.after.stored)
+	return true
+}
+
 // updateRemembered tries an UPDATE on what is remembered of its row. done is false when the row has to be read first.
 func (s *session) updateRemembered(st *rewrite.Statement, w *writer) (ok packet.OK, done bool, err error) {
-	key, named := st.Point(nil)
-	if !named {
-		return ok, false, nil
-	}
-	row, known := s.srv.rows.recall(st.Target(), key)
+	g, known := s.guess(st, w)
 	if !known {
 		return ok, false, nil
 	}
-	w.reset()
-	p, next, err := s.patch(st, w, row, 0)
-	if err != nil {
-		return ok, false, nil // the fault may be of a row that is no longer there
-	}
-	p.Guard = row.guard(st)
-	text, err := st.UpdateText(nil, []rewrite.RowPatch{p})
+	text, err := st.UpdateText(nil, []rewrite.RowPatch{{Set: g.after.written(st), SetFlag: g.setsFlag, Guard: g.row.guard(st)}})
 	if err != nil {
 		return ok, false, nil
 	}
 	if ok, err = s.sendText(text); err != nil {
 		return ok, true, err
 	}
-	if ok.AffectedRows == 0 && !bytes.HasPrefix(ok.Info, []byte("Rows matched: 1 ")) {
-		return ok, false, nil
-	}
-	s.found([]probed{row})
-	s.srv.rows.remember(st.Target(), key, next.owner, next.stored)
-	return ok, true, nil
+	return ok, s.guessed(st, g, ok), nil
 }
 
 // guard is what must still be true of a row: its owner, and what the statement writes over.

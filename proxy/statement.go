@@ -37,9 +37,11 @@ func (s *session) statementCommand(p []byte) error {
 	case mysql.COM_STMT_SEND_LONG_DATA:
 		return s.unanswerable(p[0], s.relayUnless(p, noResponse)(s.longData(id, p)))
 	}
-	s.closeStmt(id)
 	delete(s.effects, id)
 	delete(s.moves, id)
+	if err := s.closeStmt(id); err != nil {
+		return err
+	}
 	return s.forward(p)
 }
 

@@ -187,4 +187,5 @@ type RowPatch struct {
 	// single row: no transaction is needed around it, the UPDATE stays the session's last statement (ROW_COUNT(), SHOW
 	// WARNINGS), and "Rows matched: 0" tells that somebody else was faster, so that the probe is repeated.
 	Guard [][]byte
+	marks bool // parameters stand for the guard's values
 }

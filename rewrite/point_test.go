@@ -1,6 +1,10 @@
 package rewrite
 
-import "testing"
+import (
+	"testing"
+
+	"phiproxy/rewrite/token"
+)
 
 func TestPoint(t *testing.T) {
 	for sql, want := range map[string]string{
@@ -57,6 +61,28 @@ func TestWholeRow(t *testing.T) {
 					t.Errorf("%s: column %d is output %d", sql, i, at)
 				}
 			}
+		}
+	}
+}
+
+func TestGuardedText(t *testing.T) {
+	for sql, want := range map[string]string{
+		"UPDATE cases SET patient_first=?, active=? WHERE case_id=?": "UPDATE cases SET patient_first=?, active=?, `cases`.`phi_encrypted` = 1 WHERE (case_id=?) AND " +
+			"(CAST(`cases`.`user_id` AS BINARY) <=> ? AND `cases`.`patient_first` <=> ?)",
+		"UPDATE app.cases c SET active=2, patient_dob = ? , patient_last=? WHERE c.case_id = 'c1' AND (active=? OR active=2)": "UPDATE app.cases c SET active=2, patient_dob = ? , patient_last=?, `c`.`phi_encrypted` = 1 " +
+			"WHERE (c.case_id = 'c1' AND (active=? OR active=2)) AND (CAST(`c`.`user_id` AS BINARY) <=> ? AND `c`.`patient_dob` <=> ? AND `c`.`patient_last` <=> ?)",
+		"UPDATE cases SET patient_first='J' WHERE case_id=?":          "",
+		"UPDATE cases SET patient_first=?, user_id=? WHERE case_id=?": "",
+		"UPDATE cases SET patient_first=? WHERE case_id=? LIMIT ?":    "",
+		"UPDATE cases SET patient_first=? WHERE active=?":             "",
+	} {
+		s, f := NewPlanner(appSchema(MySQL), 64).Plan(State{Database: "app", Mode: token.Strict, Prepared: true}, []byte(sql))
+		if f != nil {
+			t.Errorf("%s: %v", sql, f)
+			continue
+		}
+		if got, ok := s.GuardedText(); string(got) != want || ok != (want != "") {
+			t.Errorf("%s\n got %s\nwant %s", sql, got, want)
 		}
 	}
 }

@@ -444,14 +444,14 @@ func (s *Statement) rowMatch(dst []byte, rows []RowPatch, none string) []byte {
 			dst = append(dst, " OR "...)
 		}
 		dst = s.keyMatch(dst, r.Key)
-		dst = s.guard(dst, r.Guard, r.Key != nil)
+		dst = s.guard(dst, r)
 	}
 	return append(dst, ')')
 }
 
-// guard appends the conditions that a row still is as it was seen; and tells that another one stands before them.
-func (s *Statement) guard(dst []byte, values [][]byte, and bool) []byte {
-	if values == nil {
+// guard appends the conditions that a row still is as it was seen.
+func (s *Statement) guard(dst []byte, r RowPatch) []byte {
+	if r.Guard == nil {
 		return dst
 	}
 	t := s.write.table
@@ -460,14 +460,39 @@ func (s *Statement) guard(dst []byte, values [][]byte, and bool) []byte {
 		columns = append(columns, w.Column)
 	}
 	for i, c := range columns {
-		if and || i > 0 {
+		if r.Key != nil || i > 0 {
 			dst = append(dst, " AND "...)
 		}
 		name := s.write.update.column(t, c)
 		if c == t.Owner {
 			name = "CAST(" + name + " AS BINARY)" // its collation may take another owner for this one
 		}
-		dst = appendHex(append(append(dst, name...), " <=> "...), values[i])
+		dst = append(append(dst, name...), " <=> "...)
+		if r.marks {
+			dst = append(dst, '?')
+		} else {
+			dst = appendHex(dst, r.Guard[i])
+		}
 	}
 	return dst
+}
+
+// GuardedText renders an UPDATE of the row that Point names for COM_STMT_PREPARE: behind the client's parameters come those
+// of a guard (see RowPatch.Guard), and the flag is set. ok is false when values, or something behind them, stand in the
+// client's text.
+func (s *Statement) GuardedText() (text []byte, ok bool) {
+	p := &s.write.update
+	if s.point == 0 || p.owner >= 0 || p.tail.from < p.tail.to {
+		return nil, false
+	}
+	written := s.WrittenColumns()
+	r := RowPatch{SetFlag: true, Guard: make([][]byte, 1+len(written)), marks: true}
+	for _, w := range written {
+		if w.Value.Kind != token.Param {
+			return nil, false
+		}
+		r.Set = append(r.Set, []byte("?"))
+	}
+	text, err := s.UpdateText(nil, []RowPatch{r})
+	return text, err == nil
 }

@@ -2,6 +2,9 @@ package token
 
 import "strings"
 
+// Reading are the bits that change how a text is cut into tokens and read; the others change what becomes of its values.
+const Reading = ANSIQuotes | NoBackslashEscapes | PipesAsConcat | IgnoreSpace | HighNotPrecedence | Oracle | SingleByte
+
 // ParseMode reads @@sql_mode. Words that change nothing here are passed over.
 func ParseMode(sqlMode string) Mode {
 	var m Mode
