@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
@@ -138,6 +139,7 @@ func (in *inserting) plan() (*Plan, *fault.Error) {
 		return nil, err
 	}
 	in.addFlag(w)
+	in.nameColumns(w)
 	if err := in.duplicates(w); err != nil {
 		return nil, err
 	}
@@ -229,6 +231,20 @@ func (u *unit) setForm() int {
 		return i
 	}
 	return -1
+}
+
+// nameColumns adds the column list to a statement without one. Values bound by their position would be stored in other columns,
+// unsealed, when the table's columns have changed and the proxy does not know yet.
+func (in *inserting) nameColumns(w *writePlan) {
+	at := in.u.find(1, "VALUES", "VALUE")
+	if len(in.stmt.Columns) > 0 || len(w.insert.set) > 0 || in.u.op(at-1, ")") && in.u.op(at-2, "(") {
+		return // () is an error of the server's
+	}
+	names := make([]string, len(w.insert.columns))
+	for i, c := range w.insert.columns {
+		names[i] = quoteName(w.table.Columns[c].Name)
+	}
+	in.r.edit(at, at, "("+strings.Join(names, ", ")+") ")
 }
 
 // addFlag adds the flag column to a statement that names its columns without it.

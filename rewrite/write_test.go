@@ -39,7 +39,8 @@ func TestInsertText(t *testing.T) {
 		{"INSERT INTO cases (case_id, user_id, patient_first) VALUES ('c', 5, _binary x'4A6F'), ('d', -5, TRUE)",
 			"INSERT INTO cases (case_id, user_id, patient_first, `phi_encrypted`) VALUES ('c', 5, S(patient_first,0,7,5), 1), ('d', -5, S(patient_first,1,1,-5), 1)"},
 		{"INSERT INTO visits VALUES (1,2,'u','n','1990-01-01')",
-			"INSERT INTO visits VALUES (1,2,'u',S(note,0,3,'u'),S(born,0,12,'u'))"},
+			"INSERT INTO visits (`clinic`, `visit`, `user_id`, `note`, `born`) VALUES (1,2,'u',S(note,0,3,'u'),S(born,0,12,'u'))"},
+		{"INSERT INTO visits SET user_id = 'u', note = 'n'", "INSERT INTO visits SET user_id = 'u', note = S(note,0,3,'u')"},
 	} {
 		s, f := planOf(t, MySQL, c.sql)
 		if f != nil {

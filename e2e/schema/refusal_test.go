@@ -117,7 +117,7 @@ func TestLostMetadata(t *testing.T) {
 		if s := f.load(other); !mention(s.Problems, "set `id: t.c`") {
 			t.Errorf("another id: %v", s.Problems)
 		}
-		f.exec("DELETE FROM " + catalog.MetadataTable)
+		f.exec("INSERT INTO t VALUES (1, 'u', x'F800')", "DELETE FROM "+catalog.MetadataTable)
 		if p := f.plan(f.table("c")); !mention(p.Refusals, "does not tell what it was") {
 			t.Errorf("no metadata: %v", p.Refusals)
 		}
