@@ -215,6 +215,9 @@ func (t *togetherWrite) patch(r *targetRows, n int, computed [][]byte, columns [
 	noBackslash := t.s.state.Mode&token.NoBackslashEscapes != 0
 	for i, c := range columns {
 		if table.Columns[c].Protected == nil {
+			if err := t.s.singleTime(&table.Columns[c], computed[i]); err != nil {
+				return patch, err
+			}
 			patch.Set = append(patch.Set, storedLiteral(&table.Columns[c], computed[i], t.s.flavor(), noBackslash))
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"phiproxy/proxy/packet"
 	"phiproxy/rewrite"
@@ -97,7 +98,11 @@ func (f *fetchedInsert) selected(stored *scratch.Stored) (packet.OK, error) {
 	noBackslash := f.s.state.Mode&token.NoBackslashEscapes != 0
 	for _, row := range rows {
 		for i, v := range row {
-			row[i] = storedLiteral(&table.Columns[columns[i]], v, f.s.flavor(), noBackslash)
+			column := &table.Columns[columns[i]]
+			if err := f.s.singleTime(column, v); err != nil {
+				return packet.OK{}, err
+			}
+			row[i] = storedLiteral(column, v, f.s.flavor(), noBackslash)
 		}
 	}
 	text := f.st.SelectedText(nil, rows)
@@ -156,6 +161,40 @@ func timestampLiteral(utc []byte, flavor rewrite.Flavor) []byte {
 		return fmt.Appendf(nil, "'%s+00:00'", utc)
 	}
 	return fmt.Appendf(nil, "FROM_UNIXTIME(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', '%s') / 1000000)", utc)
+}
+
+// singleTime refuses a TIMESTAMP of an hour that the session's clock shows twice: MariaDB has no literal for it.
+func (s *session) singleTime(c *rewrite.Column, utc []byte) error {
+	if s.flavor() != rewrite.MariaDB || c.Protected != nil || !strings.HasPrefix(strings.ToLower(c.Type), "timestamp") {
+		return nil
+	}
+	t, err := time.Parse("2006-01-02 15:04:05.999999", string(utc))
+	if err != nil {
+		return nil // NULL, or zeros, which are no time
+	}
+	zone, err := s.zone()
+	if err != nil {
+		return err
+	}
+	if shownTwice(t, zone) {
+		return fault.TwiceShown.With("column %s", c.Name)
+	}
+	return nil
+}
+
+// shownTwice reports whether the clocks of a zone show a time that they show at another moment, too, because they were set
+// back in between.
+func shownTwice(t time.Time, zone *time.Location) bool {
+	const longest = 24 * time.Hour // between two moments of the same name
+	_, offset := t.In(zone).Zone()
+	for _, near := range []time.Time{t.Add(-longest), t.Add(longest)} {
+		_, other := near.In(zone).Zone()
+		twin := t.Add(time.Duration(offset-other) * time.Second)
+		if _, shown := twin.In(zone).Zone(); other != offset && shown == other {
+			return true
+		}
+	}
+	return false
 }
 
 func isBinaryType(typ string) bool {

@@ -23,23 +23,32 @@ func (s *session) seeZone(p *rewrite.Plan) error {
 	if s.env.Results.Zone != nil || !zoned(p) {
 		return nil
 	}
-	settings, err := s.scratchSettings(false)
+	zone, err := s.zone()
 	if err != nil {
 		return err
+	}
+	s.env.Results.Zone = zone
+	return nil
+}
+
+// zone is where the session's time_zone is.
+func (s *session) zone() (*time.Location, error) {
+	settings, err := s.scratchSettings(false)
+	if err != nil {
+		return nil, err
 	}
 	name := settings.Zone()
 	if s.zones[name] == nil {
 		zone, err := location(name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if s.zones == nil {
 			s.zones = make(map[string]*time.Location)
 		}
 		s.zones[name] = zone
 	}
-	s.env.Results.Zone = s.zones[name]
-	return nil
+	return s.zones[name], nil
 }
 
 // zoned reports whether a plan shows values that depend on the time zone.

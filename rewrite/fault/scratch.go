@@ -9,5 +9,6 @@ var (
 	ScratchTable       = refusal("PHI-2210", "this statement computes with protected values and names a table that phiproxy does not know: a view, a temporary table, or one of a database without protected tables; read it in a statement of its own")
 	ScratchFunction    = refusal("PHI-2211", "this statement computes with protected values and calls a function that only the database can evaluate: a stored or loadable one, or one that locks, reads files or tells of the server; call it in a statement of its own")
 	ScratchZones       = refusal("PHI-2212", "this statement computes with protected values, and the database and the scratch server do not agree on a time zone of its CONVERT_TZ; load the same zone tables into the database as the proxy's host has, or use offsets")
+	TwiceShown         = refusal("PHI-2220", "this statement computes with protected values and writes a TIMESTAMP of an hour that the session's clock shows twice, which MariaDB has no literal for; SET time_zone = '+00:00' first")
 	ScratchUnfit       = &Fault{"PHI-2204", 1105, "HY000", "a row does not fit the types that the proxy knows its table by; read the schema anew or look for the row in the log", Data}
 )

@@ -19,7 +19,7 @@ func Table() []*Fault {
 		KeyMissing, KeyInactive, KeyOwner, KeyUnavailable, KeyRevoked, KeyCorrupt, KeyAudit, KeyDestroyed, KeyWorn, KeyStore,
 
 		AccessLog,
-		ScratchUnavailable, ScratchLimit, ScratchTimeout, ScratchUnfit, ScratchZone, ScratchTable, ScratchFunction, ScratchZones,
+		ScratchUnavailable, ScratchLimit, ScratchTimeout, ScratchUnfit, ScratchZone, ScratchTable, ScratchFunction, ScratchZones, TwiceShown,
 
 		TooManyConnections, BackendUnreachable, TLSRequired, DangerousCharset, CommandUnsupported, CommandUnknown, PacketTooLarge,
 		PacketMalformed, ProtocolTooOld, PasswordPath, LocalInfile, SessionCharset, BackendTLS, AnswerTooLarge, ShuttingDown,
