@@ -324,3 +324,18 @@ func TestTypesMigrated(t *testing.T) {
 		p.noGaps(t)
 	})
 }
+
+// The time zone that nobody has chosen is that of the database's host.
+func TestTypesInTheHostsZone(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		p := newTypedPair(t, s, "types_host", []typedColumn{{name: "seen", definition: "TIMESTAMP NULL"}})
+		p.both(t, "SET time_zone = 'SYSTEM'", "INSERT INTO typed VALUES (1, 'u', 'a', '2024-07-01 12:00:00')")
+		p.say(t, "shown", "SELECT * FROM typed")
+		p.say(t, "computed", "SELECT seen + INTERVAL 1 HOUR FROM typed")
+		p.both(t, "SET time_zone = '-03:00'")
+		p.say(t, "elsewhere", "SELECT * FROM typed")
+		if len(p.gaps) > 0 {
+			t.Errorf("refused: %v", p.gaps)
+		}
+	})
+}

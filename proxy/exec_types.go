@@ -62,8 +62,11 @@ func zoned(p *rewrite.Plan) bool {
 	return false
 }
 
-// location is a time_zone of the servers: an offset, or a name of the zone tables.
+// location is a time_zone of the servers: an offset, a name of the zone tables, or what zoneOf says of SYSTEM.
 func location(name string) (*time.Location, error) {
+	if name == systemZone {
+		return time.Local, nil
+	}
 	if at, err := time.Parse("-07:00", name); err == nil {
 		_, offset := at.Zone()
 		return time.FixedZone(name, offset), nil
