@@ -253,6 +253,9 @@ func TestTypesDocuments(t *testing.T) {
 			if _, refused := p.sealed.runText(t, "UPDATE typed SET j = "+value).refused(); !refused {
 				t.Errorf("%s is not refused", value)
 			}
+			if _, refused := p.sealed.runText(t, "INSERT INTO typed (id, user_id, j) VALUES (1, 'u1', '{}') ON DUPLICATE KEY UPDATE j = "+value).refused(); !refused {
+				t.Errorf("%s is not refused for a row that is there", value)
+			}
 		}
 	})
 }

@@ -32,13 +32,6 @@ func (c *computingWrite) documents(column int, e ast.Node) bool {
 		e = bare(x)
 	}
 	switch e := e.(type) {
-	case *ast.DefaultExpr, ast.ParamMarkerExpr:
-		return true
-	case ast.ValueExpr:
-		switch e.GetValue().(type) {
-		case nil, string, int64:
-			return true
-		}
 	case *ast.ColumnNameExpr:
 		o, err := c.r.resolve(c.r.reference(e.Name), c.sc, false)
 		return err == nil && o.table == c.table && o.column == column
@@ -50,6 +43,23 @@ func (c *computingWrite) documents(column int, e ast.Node) bool {
 			}
 		}
 		return jsonFunctions[strings.ToLower(name)]
+	case ast.ExprNode:
+		return document(e)
+	}
+	return false
+}
+
+// document reports whether an expression is JSON that was text when it was written. It is asked where the columns of an
+// expression may be those of several tables.
+func document(e ast.ExprNode) bool {
+	switch e := bare(e).(type) {
+	case *ast.DefaultExpr, ast.ParamMarkerExpr, *ast.ValuesExpr:
+		return true
+	case ast.ValueExpr:
+		switch e.GetValue().(type) {
+		case nil, string, int64:
+			return true
+		}
 	}
 	return false
 }

@@ -175,6 +175,8 @@ func (c *computingWrite) assignments(b *computed, stmt *ast.UpdateStmt) ([]Write
 		switch {
 		case role == flags:
 			continue
+		case role == protects && isJSON(use.table.Columns[column].Protected) && !document(a.Expr):
+			return nil, fault.Unsure.With("JSON out of other values")
 		case slices.Contains(assigned[use], column) && (role != ordinary || use.table.Protected):
 			return nil, fault.TwiceSet.With("SET list")
 		case isDefault && !use.table.Protected, role != protects && (!known || taint.expression(a.Expr, sc)):

@@ -60,6 +60,9 @@ func (c *computingWrite) updates(in *inserting, p *Plan) (*Plan, *fault.Error) {
 			return nil, fault.Unknown.With("column in ON DUPLICATE KEY UPDATE")
 		}
 		if c.table.role(columns[i]) == protects {
+			if isJSON(c.table.Columns[columns[i]].Protected) && !document(a.Expr) {
+				return nil, fault.Unsure.With("JSON out of other values")
+			}
 			c.expression(a.Expr)
 			c.r.markAll(list[i].value)
 		}
