@@ -14,9 +14,10 @@ import (
 	"phiproxy/scratch"
 )
 
-// computeUpdates has the expressions of ON DUPLICATE KEY UPDATE computed in the scratch server.
+// computeUpdates has the expressions of ON DUPLICATE KEY UPDATE computed in the scratch server: also when no row is met, since the
+// server has something to say of them then, too.
 func (u *upsert) computeUpdates() error {
-	if u.st.ComputedWrite == nil || len(u.existing) == 0 {
+	if u.st.ComputedWrite == nil {
 		return nil
 	}
 	s, st := u.w.s, u.st
