@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -114,7 +115,7 @@ func TestAccessLog(t *testing.T) {
 		writePrepared(t, alice, "a", mark.marker(5))
 		exec(t, bob, "UPDATE cases SET user_id = '"+provider(3)+"' WHERE case_id = 'a'") // from owner 1 to owner 3
 		query(t, bob, "SELECT COUNT(*) FROM cases")
-		fault(t, "search", queryError(t, bob, "SELECT case_id FROM cases WHERE patient_first LIKE '"+mark.marker(6)+"' AND `"+mark.marker(7)+"` = 1"))
+		unknownColumn(t, queryError(t, bob, "SELECT case_id FROM cases WHERE patient_first LIKE '"+mark.marker(6)+"' AND `"+mark.marker(7)+"` = 1"))
 		if queryError(t, alice, insertCase("a", 2, mark.marker(8))) == nil {
 			t.Error("a key was taken twice")
 		}
@@ -134,6 +135,16 @@ func TestAccessLog(t *testing.T) {
 		p.sound()
 		noTrace(t, mark, p)
 	})
+}
+
+// unknownColumn expects the server's error about a name, which the refusal of a statement with one gives way to.
+func unknownColumn(t *testing.T, err error) {
+	t.Helper()
+	const badField = 1054
+	var e *client.ServerError
+	if !errors.As(err, &e) || e.Code != badField {
+		t.Errorf("a column that there is not: %v", err)
+	}
 }
 
 func readPrepared(t *testing.T, c *client.Conn, id, want string) {
@@ -302,7 +313,7 @@ func TestStatementsAndSessionsAreListed(t *testing.T) {
 	p := startProxy(t, harness.Options{Server: s, Database: "listed", Admin: settings, Scratch: "off"})
 	c := app(t, p)
 	exec(t, c, insertCase("a", 1, mark.marker(1)), "BEGIN")
-	fault(t, "search", queryError(t, c, "SELECT case_id FROM cases WHERE patient_first = '"+mark.marker(2)+"' OR patient_first = "+mark.marker(3)))
+	unknownColumn(t, queryError(t, c, "SELECT case_id FROM cases WHERE patient_first = '"+mark.marker(2)+"' OR patient_first = "+mark.marker(3)))
 	sessions, statements := adminGet(t, p, token, "/admin/sessions"), adminGet(t, p, token, "/admin/statements")
 	for _, want := range []string{`"user":"app"`, `"in_transaction":true`, `"database":"listed"`} {
 		if !bytes.Contains(sessions, []byte(want)) {

@@ -34,10 +34,19 @@ func (s *session) refusedFor(sql []byte, why error) error {
 		return why
 	case answer.code() == mysql.ER_PARSE_ERROR:
 		return s.syntaxError(sql, why)
-	case slices.Contains(nameErrors, answer.code()):
+	case slices.Contains(nameErrors, answer.code()), slices.Contains(tableErrors, answer.code()) && !withheld.Has(answer.message()):
 		return answer.reworded(withheld.Restore)
 	}
 	return why
+}
+
+// message is the text of the error, "" when it cannot be read.
+func (e *serverError) message() string {
+	var p packet.Err
+	if p.Decode(e.payload) != nil {
+		return ""
+	}
+	return string(p.Message)
 }
 
 // reworded is the error with another text.
@@ -52,11 +61,14 @@ func (e *serverError) reworded(change func(string) string) *serverError {
 
 // nameErrors are the errors about names and counts: their texts hold no values.
 var nameErrors = []uint16{
-	mysql.ER_BAD_FIELD_ERROR, mysql.ER_NON_UNIQ_ERROR, mysql.ER_NO_SUCH_TABLE, mysql.ER_BAD_DB_ERROR, mysql.ER_UNKNOWN_TABLE, mysql.ER_NONUNIQ_TABLE,
-	mysql.ER_WRONG_VALUE_COUNT_ON_ROW, mysql.ER_FIELD_SPECIFIED_TWICE, mysql.ER_SP_DOES_NOT_EXIST, mysql.ER_OPERAND_COLUMNS,
-	mysql.ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT, mysql.ER_TABLEACCESS_DENIED_ERROR, mysql.ER_COLUMNACCESS_DENIED_ERROR,
+	mysql.ER_BAD_FIELD_ERROR, mysql.ER_NON_UNIQ_ERROR, mysql.ER_UNKNOWN_TABLE, mysql.ER_NONUNIQ_TABLE, mysql.ER_WRONG_VALUE_COUNT_ON_ROW,
+	mysql.ER_FIELD_SPECIFIED_TWICE, mysql.ER_OPERAND_COLUMNS, mysql.ER_WRONG_NUMBER_OF_COLUMNS_IN_SELECT, mysql.ER_COLUMNACCESS_DENIED_ERROR,
 	mysql.ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT, mysql.ER_DERIVED_MUST_HAVE_ALIAS,
 }
+
+// tableErrors are those about what may be on the server although the proxy's schema does not know it: a view, a table of
+// another database. They say nothing when the name was withheld.
+var tableErrors = []uint16{mysql.ER_NO_SUCH_TABLE, mysql.ER_BAD_DB_ERROR, mysql.ER_SP_DOES_NOT_EXIST, mysql.ER_TABLEACCESS_DENIED_ERROR}
 
 // tryToPrepare lets the backend read a text and returns its error, nil when it has none.
 func (s *session) tryToPrepare(text []byte) (*serverError, error) {

@@ -21,7 +21,7 @@ func (p *Planner) Withhold(m token.Mode, sql []byte) *Withheld {
 		return nil
 	}
 	w := &Withheld{names: map[string]string{}}
-	known, placeholders := p.known(), map[string]string{}
+	known, called, placeholders := p.known(), called(sql, toks), map[string]string{}
 	for i, t := range toks {
 		if i > 0 && toks[i-1].End != t.Start {
 			w.Text = append(w.Text, ' ')
@@ -35,7 +35,7 @@ func (p *Planner) Withhold(m token.Mode, sql []byte) *Withheld {
 			w.Text = append(w.Text, "@v"...)
 		case token.Word, token.Quoted:
 			name := t.Name(sql)
-			if known[fold(name)] || t.Kind == token.Word && (meansSomething(name) || toks[i+1].IsOp(sql, "(")) {
+			if known[fold(name)] || t.Kind == token.Word && (meansSomething(name) || called[fold(name)]) {
 				w.Text = append(w.Text, t.Text(sql)...)
 				continue
 			}
@@ -45,6 +45,18 @@ func (p *Planner) Withhold(m token.Mode, sql []byte) *Withheld {
 		}
 	}
 	return w
+}
+
+// called are the unquoted names in front of a parenthesis: those of functions, and of derived tables with a list of columns,
+// which keep it wherever they stand.
+func called(sql []byte, toks []token.Token) map[string]bool {
+	names := map[string]bool{}
+	for i, t := range toks[:len(toks)-1] {
+		if t.Kind == token.Word && toks[i+1].IsOp(sql, "(") {
+			names[fold(t.Name(sql))] = true
+		}
+	}
+	return names
 }
 
 // meansSomething reports whether an unquoted word is one of the grammar, or the introducer of a string.
@@ -60,6 +72,16 @@ func (w *Withheld) placeholder(placeholders map[string]string, name string) stri
 		placeholders[fold(name)], w.names[p] = p, name
 	}
 	return p
+}
+
+// Has reports whether a message of the server's names a placeholder.
+func (w *Withheld) Has(message string) bool {
+	for p := range w.names {
+		if strings.Contains(message, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // Restore puts the client's names into a message of the server's.

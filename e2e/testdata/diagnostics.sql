@@ -101,6 +101,4 @@ SELEC patient_first FROM cases
 SELECT patient_first FROM cases LIMIT 'x'
 SELECT patient_first FROM cases FOR SHARE OF
 -- Names.
-SELECT * FROM no_such_table JOIN cases USING (case_id)
 SELECT * FROM no_such_base.cases
-INSERT INTO cases (case_id, user_id, patient_first) VALUES ('d17', '{P1}', (SELECT x FROM no_such_table))
