@@ -6,9 +6,11 @@ package servers
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"phiproxy/e2e/client"
@@ -143,13 +145,20 @@ func (s *Server) Kill() error {
 	return p.Kill()
 }
 
-// FreePort finds a port that nobody listens on.
+// FreePort is a TCP port of the loopback interface that nobody listens on. It is none of those that Linux gives to
+// connections by itself (ip_local_port_range), one of which could take it before a server does.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, last = 10_000, 32_767
+	for tries := 0; ; tries++ {
+		port := first + rand.IntN(last-first+1)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, l.Close()
+		}
+		if tries == 100 {
+			return 0, err
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // DataDir is where a server keeps its files.
