@@ -3,6 +3,7 @@ package e2e
 import (
 	"crypto/tls"
 	"database/sql"
+	"errors"
 	"os/user"
 	"path/filepath"
 	"testing"
@@ -60,8 +61,14 @@ func pluginLogin(p *harness.Proxy, password string, secure bool) error {
 	}
 	db := sql.OpenDB(connector)
 	defer db.Close()
-	var n int
-	return db.QueryRow("SELECT COUNT(patient_first) FROM cases").Scan(&n)
+	// The driver cuts a last zero off the server's random challenge, and then misses it: one in 256 of ed25519's.
+	for tries := 0; ; tries++ {
+		var n int
+		err := db.QueryRow("SELECT COUNT(patient_first) FROM cases").Scan(&n)
+		if tries == 3 || !errors.Is(err, driver.ErrMalformPkt) {
+			return err
+		}
+	}
 }
 
 // On a unix socket the server asks the kernel who its client is: that is the user that phiproxy runs as. MySQL can ask for it
