@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/hex"
+	"math"
 	"strconv"
 	"unicode/utf8"
 
@@ -83,8 +84,11 @@ func (w *writer) paramValue(p *packet.Param) (logical.Value, error) {
 		return logical.Value{Kind: logical.Clock, Bytes: text}, nil
 	case mysql.MYSQL_TYPE_FLOAT, mysql.MYSQL_TYPE_DOUBLE:
 		f, ok := p.Float()
-		if !ok {
+		switch {
+		case !ok:
 			return logical.Value{}, fault.PacketMalformed.With("number parameter")
+		case math.IsNaN(f), math.IsInf(f, 0): // has no text
+			return logical.Value{}, fault.ValueForm.With("parameter that is no number")
 		}
 		return logical.Value{Kind: logical.Float, Bytes: logical.AppendDouble(nil, f)}, nil
 	}
