@@ -48,7 +48,7 @@ func (t decimal) Normalize(v Value, _ Mode) ([]byte, *Problem) {
 func (t decimal) plaintext(whole, fraction string) string {
 	width := 1
 	if t.zerofill {
-		width = t.digits - t.decimals
+		width = max(t.digits-t.decimals, 1)
 	}
 	whole = strings.Repeat("0", max(width-len(whole), 0)) + whole
 	if t.decimals == 0 {

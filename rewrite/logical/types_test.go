@@ -30,7 +30,7 @@ func TestCanonicalPlaintext(t *testing.T) {
 		{"timestamp", String, "2020-02-29 10:20:30", ""}, {"year", Int, "2020", "2020"}, {"year", String, "2155", "2155"}, {"year", Int, "1900", ""}, {"year(4)", Int, "70", ""},
 		{"decimal(5,2)", Int, "7", "7.00"}, {"decimal(5,2)", String, "-1.5", "-1.50"}, {"decimal(5,2)", Decimal, "1.555", ""}, {"decimal(5,2)", Decimal, "1000", ""}, {"decimal(5,2)", Decimal, "-0.00", ""},
 		{"decimal(5,2)", String, "1e1", ""}, {"decimal(5,2)", String, ".5", ""}, {"decimal(5,2)", String, "5.", ""}, {"decimal(5,2)", Decimal, "007.1", "7.10"}, {"decimal(5,2) unsigned", Decimal, "-1.0", ""},
-		{"decimal(5,2) unsigned zerofill", Decimal, "1.5", "001.50"}, {"decimal(5,5)", Decimal, "0.5", "0.50000"}, {"decimal", Int, "3", "3"},
+		{"decimal(5,2) unsigned zerofill", Decimal, "1.5", "001.50"}, {"decimal(5,5)", Decimal, "0.5", "0.50000"}, {"decimal(2,2) unsigned zerofill", Decimal, "0.5", "0.50"}, {"decimal", Int, "3", "3"},
 		{"double", Int, "5", "5"}, {"double", Int, "9007199254740992", "9.007199254740992e15"}, {"double", Float, "0.1", "0.1"}, {"double", Float, "1e300", "1e300"}, {"double", String, "5", ""}, {"double", Float, "-0", ""},
 		{"double(10,3)", Int, "5", ""}, {"double unsigned", Int, "-5", ""}, {"float", Int, "5", "5"}, {"float", Int, "16777217", ""}, {"float", Float, "0.5", ""}, {"double", Float, "1e309", ""},
 		{"binary(4)", String, "ab", "ab\x00\x00"}, {"binary(4)", Binary, "\xf8", "\xf8\x00\x00\x00"}, {"binary(4)", Binary, "12345", ""}, {"varbinary(4)", Binary, "\xf8", "\xf8"},
