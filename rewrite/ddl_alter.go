@@ -125,11 +125,13 @@ func (u *unit) alterColumn(d *Definition, part span) *fault.Error {
 	case u.is(part.from, "ALTER"):
 		return fault.DefinitionForm.With("ALTER COLUMN %s", fold(name))
 	}
+	again := name // MODIFY, too, gives the column the name as it is written
 	if u.is(part.from, "CHANGE") {
 		i++
-		if again, ok := u.name(i); !ok || again != u.spelling(c, name) {
-			return fault.Renamed.With("%s", fold(name))
-		}
+		again, _ = u.name(i)
+	}
+	if again != u.spelling(c, name) {
+		return fault.Renamed.With("%s", fold(name))
 	}
 	column, err := u.define(c, name, u.withoutPlace(span{i + 1, part.to}))
 	d.Columns = append(d.Columns, column)
