@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"sync"
 	"testing"
 
+	"phiproxy/e2e/harness"
 	"phiproxy/e2e/servers"
 )
 
@@ -21,6 +23,14 @@ var definitions = []string{
 	"ALTER TABLE cases CHANGE COLUMN ins_provider ins_provider TEXT",
 	"ALTER TABLE cases MODIFY patient_last VARCHAR(250) NOT NULL DEFAULT ''", // rows with NULL are in the way
 	"UPDATE cases SET patient_last = '' WHERE patient_last IS NULL",
+	"ALTER TABLE cases MODIFY patient_last VARCHAR(250) NOT NULL DEFAULT ''",
+	"ALTER TABLE cases MODIFY patient_last VARCHAR(250) NOT NULL",
+	"UPDATE cases SET patient_last = DEFAULT WHERE case_id = 'd1'",
+	"INSERT INTO cases (case_id, user_id, patient_last) VALUES ('d2', '" + provider(1) + "', DEFAULT)",
+	"SET sql_mode = ''",
+	"UPDATE cases SET patient_last = DEFAULT WHERE case_id = 'd1'",
+	"INSERT INTO cases (case_id, user_id, patient_last) VALUES ('d3', '" + provider(1) + "', DEFAULT)",
+	"SET sql_mode = DEFAULT",
 	"ALTER TABLE cases MODIFY patient_last VARCHAR(250) NOT NULL DEFAULT ''",
 	"INSERT INTO cases (case_id, user_id, patient_dob) VALUES ('d2', '" + provider(2) + "', '1984-02-09')",
 	"ALTER TABLE cases MODIFY patient_dob DATE NULL COMMENT 'day of birth'",
@@ -92,4 +102,36 @@ func (p *pair) sealedOnly(t *testing.T, s *servers.Server) {
 			}
 		}
 	}
+}
+
+// Sessions of two proxies create a table at the same time: one of them does, and what its columns are stays recorded.
+func TestDefinitionsAtOnce(t *testing.T) {
+	onEach(t, real(), func(t *testing.T, s *servers.Server) {
+		o := harness.Options{Server: s, Database: "definitions_at_once"}
+		first := startProxy(t, o)
+		second := restarted(t, first, o)
+		exec(t, app(t, first), "DROP TABLE deleted_cases")
+		created := make(chan error, 6)
+		var all sync.WaitGroup
+		for i := range cap(created) {
+			c := app(t, []*harness.Proxy{first, second}[i%2])
+			all.Go(func() {
+				created <- c.Exec("CREATE TABLE deleted_cases (case_id VARCHAR(100) PRIMARY KEY, user_id VARCHAR(100), patient_first VARCHAR(9), " +
+					"patient_last VARCHAR(9), ins_provider TEXT, patient_dob DATE, phi_encrypted TINYINT)")
+			})
+		}
+		all.Wait()
+		close(created)
+		done := 0
+		for err := range created {
+			if err == nil {
+				done++
+			}
+		}
+		c := app(t, first)
+		exec(t, c, "INSERT INTO deleted_cases (case_id, user_id, patient_first) VALUES ('d1', '"+provider(1)+"', 'Anne')")
+		if got := query(t, c, "SELECT patient_first FROM deleted_cases").Rows[0][0].Data; got != "Anne" || done != 1 {
+			t.Errorf("%d sessions created the table; it holds %q", done, got)
+		}
+	})
 }

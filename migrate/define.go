@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"phiproxy/crypto/envelope"
 	"phiproxy/migrate/catalog"
@@ -17,15 +18,21 @@ import (
 type Definer struct {
 	db     *sql.DB
 	tables []catalog.Table
+	turn   chan struct{} // holds one while a definition is under way, so that those that wait take no connections
 }
 
 // NewDefiner makes a definer for the configured tables. db is of the proxy's own account.
-func NewDefiner(db *sql.DB, tables []catalog.Table) *Definer { return &Definer{db: db, tables: tables} }
+func NewDefiner(db *sql.DB, tables []catalog.Table) *Definer {
+	return &Definer{db: db, tables: tables, turn: make(chan struct{}, 1)}
+}
 
-// Redefinition is what a statement makes of protected columns.
+// Redefinition is what a statement makes of protected columns. While it is not closed no proxy of a fleet makes another one: of two
+// sessions that create the same table, the one whose statement fails would take back what the other one recorded.
 type Redefinition struct {
 	db      *sql.DB
-	home    string // database of the metadata table
+	turn    chan struct{}
+	held    *connection // holds the lock
+	home    string      // database of the metadata table
 	columns []redefined
 	nothing bool // the table is there already, so that the statement changes nothing
 }
@@ -40,34 +47,78 @@ type redefined struct {
 	kept   string // its present type, when that is wide enough
 }
 
+// turnTimeout is how long a definition waits for another one.
+const turnTimeout = 30 * time.Second
+
+// begin waits until no other definition is under way.
+func (d *Definer) begin(ctx context.Context) (*Redefinition, error) {
+	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
+	defer cancel()
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fault.Defining.With("%v", ctx.Err())
+	}
+	r := &Redefinition{db: d.db, turn: d.turn}
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		<-d.turn
+		return nil, fault.KeyStore.With("%v", err)
+	}
+	r.held = &connection{Conn: conn}
+	if err := r.held.lock(ctx); err != nil {
+		r.Close()
+		return nil, fault.Defining.With("%v", err)
+	}
+	return r, nil
+}
+
+// Close lets others have their turn.
+func (r *Redefinition) Close() {
+	r.held.close()
+	<-r.turn
+}
+
 // Define judges the protected columns of a statement as the scratch server understood them. A refusal is a *fault.Error.
 func (d *Definer) Define(ctx context.Context, def *rewrite.Definition, shown rewrite.Shown) (*Redefinition, error) {
+	r, err := d.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.judge(ctx, r, def, shown); err != nil {
+		r.Close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (d *Definer) judge(ctx context.Context, r *Redefinition, def *rewrite.Definition, shown rewrite.Shown) error {
 	found, err := catalog.Inspect(ctx, d.db, d.tables)
 	if err != nil {
-		return nil, fault.KeyStore.With("%v", err)
+		return fault.KeyStore.With("%v", err)
 	}
 	lines, err := parseCreate(shown.Create)
 	if err != nil || !found.HasMetadata || len(shown.Columns) != len(def.Columns) {
-		return nil, fault.DefinitionForm.With("%s.%s cannot be read", def.Table.Schema, def.Table.Name)
+		return fault.DefinitionForm.With("%s.%s cannot be read", def.Table.Schema, def.Table.Name)
 	}
 	info := found.Table(def.Table.Schema, def.Table.Name)
-	r := &Redefinition{db: d.db, home: found.Server.Database, nothing: def.Create && !def.Replace && info != nil}
+	r.home, r.nothing = found.Server.Database, def.Create && !def.Replace && info != nil
 	for i := range def.Columns {
 		c := &redefined{key: catalog.MetadataKey{Schema: def.Table.Schema, Table: def.Table.Name, Column: def.Columns[i].Name}}
 		if info != nil && !def.Create {
 			at := info.Column(c.key.Column)
 			if at < 0 {
-				return nil, fault.DefinitionForm.With("%s is not there", c.key.Column)
+				return fault.DefinitionForm.With("%s is not there", c.key.Column)
 			}
 			c.stored = &info.Columns[at]
 			c.key.Column = c.stored.Name // the metadata spells it as the table does
 		}
 		if err := c.read(found, def.Columns[i].ID, &shown.Columns[i], lines); err != nil {
-			return nil, err
+			return err
 		}
 		r.columns = append(r.columns, *c)
 	}
-	return r, nil
+	return nil
 }
 
 // read reads what the column is to clients, and judges it.

@@ -138,7 +138,7 @@ func (c *connection) lock(ctx context.Context) error {
 		return err
 	}
 	if got.Int64 != 1 {
-		return errors.New("another `phiproxy schema apply` is running; wait for it")
+		return errors.New("another `phiproxy schema apply` is running, or a proxy defines a protected table; wait for it")
 	}
 	return nil
 }

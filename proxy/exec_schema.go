@@ -28,6 +28,7 @@ type Redefinition interface {
 	Stored(roomy bool) []string // their types in the database; with roomy they take no room in the row
 	Record(ctx context.Context) error
 	Forget(ctx context.Context) error // takes Record back
+	Close()
 }
 
 // recordTimeout bounds what is written about a statement that the server has run, whether the client is still there or not.
@@ -70,6 +71,7 @@ func (s *session) runDefinition(st *rewrite.Statement) (packet.OK, error) {
 	if err != nil {
 		return packet.OK{}, err
 	}
+	defer change.Close()
 	const rowTooLarge = 1118
 	ok, err := s.applyDefinition(st, change, false)
 	var failed *serverError
@@ -91,8 +93,9 @@ func (s *session) applyDefinition(st *rewrite.Statement, change Redefinition, ro
 		}
 	}
 	ok, err := s.sendText(text)
+	var answered *serverError
 	switch {
-	case err != nil && st.Definition.Create:
+	case errors.As(err, &answered) && st.Definition.Create: // without an answer the table may be there
 		if undone := change.Forget(ctx); undone != nil {
 			s.srv.cfg.Log.Error("the definition of a table that was not created stays recorded", zap.Error(undone))
 		}

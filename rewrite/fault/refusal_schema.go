@@ -2,6 +2,7 @@ package fault
 
 // Refusals of statements that define protected tables.
 var (
+	Defining           = &Fault{"PHI-1169", 1205, "HY000", "another definition of a protected table, or `phiproxy schema apply`, is under way; send the statement again when it is done", Backend}
 	Absent             = &Fault{"PHI-1170", 1146, "42S02", "this table is configured as protected and does not exist; CREATE TABLE through the proxy makes it", Client}
 	NotReady           = refusal("PHI-1171", "this table is configured as protected and is not prepared; run `phiproxy schema apply`")
 	DefinitionForm     = refusal("PHI-1172", "a protected column is defined by its type, character set, NULL or NOT NULL, DEFAULT NULL or '', and a comment, without keys, checks and computed values")

@@ -12,7 +12,7 @@ func Table() []*Fault {
 		TwiceSet, SelfAssigned, RunsTwice, Returning, ColumnCount,
 		LoadServer, LoadFormat, LoadReplace, LoadCharset, LoadFile, LoadValue, LoadVariables,
 
-		Absent, NotReady, DefinitionForm, Conversion, ColumnUsed, OwnerColumn, Renamed, Unrecorded, Incomplete, DefinitionPrepared,
+		Defining, Absent, NotReady, DefinitionForm, Conversion, ColumnUsed, OwnerColumn, Renamed, Unrecorded, Incomplete, DefinitionPrepared,
 
 		Tampered, Foreign, Plain, Unowned, ColumnsChanged, Reprepare, Raced,
 
