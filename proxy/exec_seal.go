@@ -152,7 +152,10 @@ func (w *writer) normalize(t *rewrite.Table, column, row int, l rewrite.Literal)
 		return nil, true, nil
 	}
 	if l.Kind == token.Default {
-		if col.Default == nil {
+		switch {
+		case !col.HasDefault: // the servers differ in what they make of it
+			return nil, false, fault.ValueForm.With("%s.%s.%s has no default", t.Schema, t.Name, col.Name)
+		case col.Default == nil:
 			return nil, true, nil
 		}
 		return []byte(*col.Default), false, nil
