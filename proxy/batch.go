@@ -182,7 +182,7 @@ func (b *batch) plan() error {
 		if next.err != nil && (certain || !refused(next.err)) {
 			return next.err
 		}
-		certain = certain && effectOf(next.sql) == 0
+		certain = certain && effectOf(next.sql)&^locksTables == 0
 		b.parts = append(b.parts, next)
 	}
 	return nil

@@ -113,6 +113,7 @@ func (s *session) expect(e effect) {
 	if e&changesSession != 0 {
 		s.setDirty()
 	}
+	s.mayLock = s.mayLock || e&locksTables != 0
 }
 
 // relayed carries the response to a statement that has an effect.
@@ -173,7 +174,7 @@ func (s *session) onReset(p []byte) error {
 
 func (s *session) forgetSession() {
 	s.setDirty()
-	s.effects, s.moves = nil, nil
+	s.effects, s.moves, s.mayLock = nil, nil, false
 	s.backMulti = multiUnknown
 	s.forgetStmts()
 }

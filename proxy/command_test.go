@@ -144,6 +144,7 @@ func TestLastPreparedStatement(t *testing.T) {
 
 func TestEffects(t *testing.T) {
 	both := changesSession | changesSchema
+	all := both | locksTables
 	tests := []struct {
 		sql  string
 		want effect
@@ -151,10 +152,11 @@ func TestEffects(t *testing.T) {
 		{"SELECT 1", 0}, {" \n\t(select 1)", 0}, {"/* c */ # x\n -- y\nInsert into t", 0}, {"begin", 0}, {"BEGIN WORK;", 0},
 		{"START TRANSACTION", 0}, {"WITH x AS (SELECT 1) SELECT 2", 0}, {"rollback to a", 0},
 		{"SET @x = 1", changesSession}, {"USE db", changesSession},
-		{"BEGIN NOT ATOMIC SET sql_mode = ''; END", both}, {"CREATE TABLE t (a INT)", both}, {"CALL p()", changesSession}, {"EXECUTE s", changesSession},
-		{"/*!40101 SET NAMES utf8 */;", changesSession}, {"/*!50001 CREATE VIEW v AS SELECT 1 */", both},
-		{"/*!50001 SET @x = 1 */ ; DROP TABLE t", both}, {"/*!40101 SET @x = 1", both}, {"/*M!100000 SELECT 1 */", both}, {"", both}, {"/* unterminated", both}, {"--1", both},
-		{"/**/SELECT 1", 0}, {"/*/ SELECT 1", both}, {"# only a comment", both}, {"XA START 'x'", changesSession}, {"SELECTED", both},
+		{"BEGIN NOT ATOMIC SET sql_mode = ''; END", both}, {"CREATE TABLE t (a INT)", both}, {"CALL p()", changesSession}, {"EXECUTE s", changesSession | locksTables}, {"LOCK TABLES t READ", locksTables}, {"FLUSH TABLES t WITH READ LOCK", changesSession | locksTables}, {"UNLOCK TABLES", 0},
+		{"/*!40000 LOCK TABLES t WRITE */", all},
+		{"/*!40101 SET NAMES utf8 */;", changesSession}, {"/*!50001 CREATE VIEW v AS SELECT 1 */", all},
+		{"/*!50001 SET @x = 1 */ ; DROP TABLE t", all}, {"/*!40101 SET @x = 1", all}, {"/*M!100000 SELECT 1 */", all}, {"", all}, {"/* unterminated", all}, {"--1", all},
+		{"/**/SELECT 1", 0}, {"/*/ SELECT 1", all}, {"# only a comment", all}, {"XA START 'x'", changesSession}, {"SELECTED", both},
 	}
 	for _, tt := range tests {
 		if got := effectOf([]byte(tt.sql)); got != tt.want {

@@ -87,19 +87,20 @@ func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 		}
 		return s.keepConditions(ok)
 	}
-	if _, err := s.exec([]byte("BEGIN")); err != nil {
+	own := s.ownTransaction()
+	if _, err := s.exec([]byte(own.begin)); err != nil {
 		return packet.OK{}, err
 	}
 	ok, err := f()
 	if err != nil {
-		return ok, s.undo(err)
+		return ok, s.undo(own, err)
 	}
 	if ok, err = s.keepConditions(ok); err != nil {
-		return ok, s.undo(err) // or the transaction would stay open behind the client's back
+		return ok, s.undo(own, err) // or the transaction would stay open behind the client's back
 	}
-	end, err := s.exec([]byte("COMMIT"))
+	end, err := s.exec([]byte(own.commit))
 	if err != nil {
-		return ok, err
+		return ok, s.closeTransaction(own, err)
 	}
 	// f's status said that a transaction was open. What the session tracks came with either: the GTID with the COMMIT.
 	ok.Status = end.Status | ok.Status&mysql.SERVER_SESSION_STATE_CHANGED
@@ -108,7 +109,7 @@ func (s *session) transaction(f func() (packet.OK, error)) (packet.OK, error) {
 }
 
 // undo rolls the proxy's own transaction back and returns why; when the connection failed there is nothing to roll back.
-func (s *session) undo(why error) error {
+func (s *session) undo(own ownTransaction, why error) error {
 	var f *fault.Error
 	var se *serverError
 	if !errors.As(why, &f) && !errors.As(why, &se) {
@@ -119,8 +120,10 @@ func (s *session) undo(why error) error {
 			return err
 		}
 	}
-	if _, err := s.exec([]byte("ROLLBACK")); err != nil {
-		return err
+	for _, sql := range own.rollback {
+		if _, err := s.exec([]byte(sql)); err != nil {
+			return err
+		}
 	}
 	return why
 }

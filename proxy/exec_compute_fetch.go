@@ -22,7 +22,11 @@ func (s *session) reading(several bool, f func() error) error {
 	if !several || !s.autocommit() || s.inTransaction() {
 		return s.inUTF8(f)
 	}
-	for _, sql := range []string{"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT"} {
+	own := s.ownTransaction()
+	if own.begin == "BEGIN" {
+		own.begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+	}
+	for _, sql := range []string{"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", own.begin} {
 		if _, err := s.exec([]byte(sql)); err != nil {
 			return err
 		}
@@ -31,7 +35,7 @@ func (s *session) reading(several bool, f func() error) error {
 	if s.outOfStep(err) {
 		return err
 	}
-	_, after := s.exec([]byte("COMMIT"))
+	_, after := s.exec([]byte(own.commit))
 	return errors.Join(err, after)
 }
 

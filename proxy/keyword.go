@@ -12,6 +12,7 @@ type effect uint8
 const (
 	changesSession effect = 1 << iota // variables, character sets, current database: what ensureState reads
 	changesSchema                     // tables, views, routines
+	locksTables                       // until UNLOCK TABLES, or the beginning of a transaction
 )
 
 // effects remembers relayed prepared statements that have some: statement id -> effect.
@@ -23,13 +24,17 @@ func effectOf(sql []byte) effect {
 	var upper [maxKeyword]byte
 	switch string(appendUpper(upper[:0], word)) {
 	case "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "SHOW", "COMMIT", "ROLLBACK", "START", "SAVEPOINT", "RELEASE",
-		"DESCRIBE", "DESC", "EXPLAIN", "WITH", "TABLE", "VALUES", "TRUNCATE", "LOCK", "UNLOCK", "ANALYZE", "CHECK", "OPTIMIZE", "KILL":
+		"DESCRIBE", "DESC", "EXPLAIN", "WITH", "TABLE", "VALUES", "TRUNCATE", "UNLOCK", "ANALYZE", "CHECK", "OPTIMIZE", "KILL":
 		return 0
 	case "BEGIN":
 		if plainBegin(rest) {
 			return 0
 		}
-	case "SET", "USE", "DO", "CALL", "PREPARE", "EXECUTE", "DEALLOCATE", "XA", "FLUSH", "LOAD", "HANDLER":
+	case "LOCK":
+		return locksTables
+	case "EXECUTE", "FLUSH":
+		return changesSession | locksTables
+	case "SET", "USE", "DO", "CALL", "PREPARE", "DEALLOCATE", "XA", "LOAD", "HANDLER":
 		// A routine or prepared text that names a protected table, or builds SQL at run time, is not relayed; what others do
 		// to the schema concerns no plan.
 		return changesSession
@@ -37,6 +42,7 @@ func effectOf(sql []byte) effect {
 		if commentedSet(rest) {
 			return changesSession
 		}
+		return changesSession | changesSchema | locksTables
 	}
 	return changesSession | changesSchema
 }

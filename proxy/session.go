@@ -58,6 +58,7 @@ type session struct {
 	env      environment               // valid after ensureState
 	dirty    bool                      // state and env may have changed
 	zones    map[string]*time.Location // time_zone -> where that is
+	mayLock  bool                      // the client may have locked tables
 	settings *scratch.Settings         // what the scratch server shall have; nil when it may have changed
 	results  string                    // the assignment that makes character_set_results what it is, found out with the settings
 	status   uint16                    // status flags of the backend's last OK or EOF
