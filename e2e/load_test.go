@@ -72,6 +72,13 @@ func manyLines(n int) string {
 func loadingPair(t *testing.T, s *servers.Server, name string, o harness.Options) *pair {
 	t.Helper()
 	p := newPairWith(t, s, name, o)
+	p.offerFiles(t)
+	return p
+}
+
+// offerFiles makes the clients of a pair such as have files.
+func (p *pair) offerFiles(t *testing.T) {
+	t.Helper()
 	for _, side := range []*side{&p.plain, &p.sealed} {
 		addr := p.plainServer.Addr
 		if side == &p.sealed {
@@ -81,7 +88,6 @@ func loadingPair(t *testing.T, s *servers.Server, name string, o harness.Options
 		side.conn = opened(t, c, err)
 		exec(t, side.conn, "SET NAMES utf8mb4", "SET timestamp=1763120000")
 	}
-	return p
 }
 
 // load runs a LOAD DATA on both sides and compares the answers and what is in the table.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 
 	"phiproxy/rewrite"
 	"phiproxy/rewrite/fault"
@@ -50,7 +51,7 @@ func (ld *load) fields(line infile.Line) {
 		}
 		column := ld.st.Load.Fields[i]
 		switch {
-		case f.Null:
+		case f.Null && (column < 0 || !demands(&t.Columns[column])):
 			ld.out = append(ld.out, `\N`...)
 		case column >= 0 && t.Columns[column].Protected != nil, ld.st.Load.Hidden(i):
 		case column >= 0 && column == t.Flag:
@@ -131,22 +132,25 @@ func (ld *load) plaintext(w *rewrite.LoadWrite, line infile.Line) (plain []byte,
 	}
 	missing := w.Field >= len(line.Fields)
 	if missing || line.Fields[w.Field].Null {
-		if !leftAsItIs(&t.Columns[w.Column], missing) {
-			return nil, false, fault.LoadValue.With("line %d has no value for a column that must have one", ld.row+1)
-		}
-		return nil, false, nil
+		return nil, false, ld.unset(&t.Columns[w.Column], missing)
 	}
 	plain, err = ld.converted(t, w.Column, ld.value(line.Fields[w.Field].Value))
 	return plain, false, err
 }
 
-// leftAsItIs reports whether the server makes of a field that is NULL, or missing, in the stored column what it would make in
-// the column itself: NULL, or the empty text. It would make a day of zeros of a date.
-func leftAsItIs(c *rewrite.Column, missing bool) bool {
-	_, dated := c.Protected.Type.(logical.Date)
+// demands reports whether a column is a protected one that cannot be NULL.
+func demands(c *rewrite.Column) bool { return c.Protected != nil && !c.Nullable }
+
+// unset is for a field that is NULL, or missing: the server makes of that in the stored column what it would make in the column
+// itself, NULL or what an empty stored value stands for. A TIMESTAMP that cannot be NULL would get the present time. MySQL
+// would warn twice of a NULL that a column cannot have, so that it is left to the proxy.
+func (ld *load) unset(c *rewrite.Column, missing bool) error {
 	switch {
-	case c.Nullable:
-		return !missing || c.Default == nil
+	case !c.Nullable && isTimestamp(c), c.Nullable && missing && c.Default != nil:
+		return fault.LoadValue.With("line %d has no value for a column that must have one", ld.row+1)
+	case !c.Nullable && !missing:
+		const nullToNotNull = 1263
+		ld.w.warn(warning{levelWarning, nullToNotNull, fmt.Sprintf("Column set to default value; NULL supplied to NOT NULL column '%s' at row %d", c.Name, ld.row+1)})
 	}
-	return !dated
+	return nil
 }

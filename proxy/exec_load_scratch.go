@@ -52,6 +52,11 @@ func (ld *load) stored(column int, set string, text []byte) (plain []byte, null 
 		return nil, false, fault.LoadValue.With("line %d, column %s", ld.row+1, t.Columns[column].Name)
 	}
 	stored, err := ld.normalise(column, set, text)
+	var refused *scratch.ServerError
+	const checkFailed = 4025 // MariaDB's own check of JSON, which it fails before it knows that the row is to be left out
+	if errors.As(err, &refused) && refused.Code == checkFailed {
+		return nil, false, fault.LoadValue.With("line %d fails a check", ld.row+1)
+	}
 	if err != nil {
 		return nil, false, scratchFault(err)
 	}

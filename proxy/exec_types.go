@@ -55,7 +55,7 @@ func (s *session) zone() (*time.Location, error) {
 func zoned(p *rewrite.Plan) bool {
 	for i := range p.Outputs {
 		o := &p.Outputs[i]
-		if o.Table != nil && !o.Flag && strings.HasPrefix(o.Table.Columns[o.Column].Protected.Type.String(), "timestamp") {
+		if o.Table != nil && !o.Flag && isTimestamp(&o.Table.Columns[o.Column]) {
 			return true
 		}
 	}
@@ -85,6 +85,10 @@ var writtenOut = map[string]*regexp.Regexp{
 }
 
 var moments = regexp.MustCompile(`^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d{1,6})?)?$`)
+
+func isTimestamp(c *rewrite.Column) bool {
+	return strings.HasPrefix(c.Protected.Type.String(), "timestamp")
+}
 
 // bytesAsSent makes BLOBs of texts that are bound for columns of bytes, when the server would convert nothing on the way: what drivers
 // send as a text need not be one.

@@ -3,7 +3,6 @@ package rewrite
 import (
 	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
@@ -119,9 +118,6 @@ func (p *loading) allColumns() *fault.Error {
 func (p *loading) field(i int) *fault.Error {
 	if p.u.toks[i].Kind == token.UserVar {
 		name := string(p.u.text(i))
-		if strings.HasPrefix(fold(strings.NewReplacer("`", "", "'", "", `"`, "").Replace(name)), loadVariable) {
-			return fault.OddName.With("%s", loadVariable)
-		}
 		p.fill(-1, name)
 		return nil
 	}
@@ -170,6 +166,11 @@ func (p *loading) assignments() *fault.Error {
 
 func (p *loading) plan() (*Plan, *fault.Error) {
 	p.u.touched = true
+	for i := range p.u.toks {
+		if p.u.toks[i].Kind == token.UserVar && p.u.reserved(string(p.u.text(i))) {
+			return nil, fault.OddName.With("%s", loadVariable)
+		}
+	}
 	if err := p.sets(); err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (e *loadExpression) Enter(n ast.Node) (ast.Node, bool) {
 // variable notes the field that a variable of the list has last; names of variables have no case.
 func (e *loadExpression) variable(name string) bool {
 	for i := len(e.p.l.Fields) - 1; i >= 0; i-- {
-		if e.p.l.Fields[i] >= 0 || !strings.EqualFold(variableName(e.p.l.list[i]), name) {
+		if e.p.l.Fields[i] >= 0 || !strings.EqualFold(e.u.variableName(e.p.l.list[i]), name) {
 			continue
 		}
 		if v := (LoadVariable{Name: e.p.l.list[i], Field: i}); !slices.Contains(e.used, v) {
@@ -64,9 +64,23 @@ func (e *loadExpression) variable(name string) bool {
 	return false
 }
 
-// variableName is the name of @name, @`name` or @'name'; one with a quote inside is none that anybody compares with.
-func variableName(text string) string {
-	return strings.Trim(text[len("@"):], "`'\"")
+// variableName is the name of @name, @`name` or @'name'.
+func (u *unit) variableName(text string) string {
+	name := text[len("@"):]
+	switch {
+	case name == "":
+	case name[0] == '`':
+		return strings.ReplaceAll(name[1:len(name)-1], "``", "`")
+	case name[0] == '\'' || name[0] == '"':
+		return string(token.Unquote(nil, []byte(name), u.state.Mode))
+	}
+	return name
+}
+
+// reserved reports whether a variable is one that takes sealed values. Servers compare names without case and accents.
+func (u *unit) reserved(text string) bool {
+	name := fold(u.variableName(text))
+	return strings.HasPrefix(name, loadVariable[len("@"):]) || strings.HasPrefix(name, "__") && !isASCII([]byte(name))
 }
 
 // expression plans a write of an expression.
@@ -98,17 +112,21 @@ func (p *loading) hide() *fault.Error {
 	hidden := map[string]bool{}
 	for _, w := range p.l.Writes {
 		for _, v := range w.Variables {
-			hidden[fold(variableName(v.Name))] = true
+			hidden[fold(p.u.variableName(v.Name))] = true
 		}
 	}
 	for i, name := range p.l.list {
-		if p.l.Fields[i] < 0 && hidden[fold(variableName(name))] {
+		switch {
+		case p.l.Fields[i] >= 0:
+		case hidden[fold(p.u.variableName(name))]:
 			p.l.Fields[i] = hiddenField
+		case len(hidden) > 0 && !isASCII([]byte(name)):
+			return fault.ValueForm.With("a variable that may be that of a protected column")
 		}
 	}
 	for _, v := range p.l.sets {
 		for i := v.from; i < v.to; i++ {
-			if p.u.toks[i].Kind == token.UserVar && hidden[fold(variableName(string(p.u.text(i))))] {
+			if p.u.toks[i].Kind == token.UserVar && hidden[fold(p.u.variableName(string(p.u.text(i))))] {
 				return fault.ValueForm.With("a variable of a protected column is used elsewhere")
 			}
 		}
